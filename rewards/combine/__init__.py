@@ -1,0 +1,1 @@
+"""Combination: nodes that make one reward out of several."""

@@ -1,0 +1,111 @@
+"""A composed reward on a vector of environments: every source scores all of them in one call."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from numpy.typing import NDArray
+
+from rewardium.envs.tracker import TransitionTracker
+from rewardium.rewards.ledger import vector_entries
+from rewardium.rewards.registry import build
+from rewardium.rewards.reward import Outcome, Reward
+from rewardium.rewards.state import RewardState
+from rewardium.rewards.wrappers import check_frames
+
+
+def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> TransitionTracker:
+    """Return a tracker that collects from a vector environment what a reward needs.
+
+    Args:
+        venv: The vector environment; its ``metadata["autoreset_mode"]`` says how it resets.
+        reward: The reward.
+
+    Raises:
+        RewardiumError: When the reward needs frames and the environment renders none.
+    """
+    check_frames(reward, venv.render_mode)
+
+    def caption() -> list[str]:
+        if not hasattr(venv, "call"):
+            raise AttributeError(f"{venv} has no call(); put each step's text into infos['text']")
+        return list(venv.call("caption"))
+
+    return TransitionTracker(
+        venv.num_envs,
+        reward.needs,
+        autoreset_mode=venv.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP),
+        observation_space=venv.observation_space,
+        render=venv.render,
+        caption=caption,
+    )
+
+
+class DenseVectorReward(VectorWrapper):
+    r"""The batched twin of ``DenseReward``: one ``score`` call a source for all N environments.
+
+    All three autoreset modes are understood; the row of a step that only resets pays 0.0 and has no ledger line.
+
+    Args:
+        env: The vector environment.
+        reward: A reward, or an expression or config that builds one.
+
+    Raises:
+        RewardiumError: When the reward cannot be built, or needs what the environment cannot give.
+
+    Example:
+        >>> import gymnasium as gym, rewardium.envs
+        >>> venv = gym.make_vec("rewardium/RandomCalculation-v0", num_envs=4, num_steps=1)
+        >>> venv = DenseVectorReward(venv, "verify + 0.1 * format")
+        >>> _, infos = venv.reset(seed=0)
+        >>> _, rewards, _, _, infos = venv.step([f"\\\boxed{{{task.reference}}}" for task in infos["task"]])
+        >>> rewards.round(1).tolist(), infos["reward_terms"]["verify"]["raw"].tolist()
+        ([1.1, 1.1, 1.1, 1.1], [1.0, 1.0, 1.0, 1.0])
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], reward: Reward | Any) -> None:
+        super().__init__(env)
+        self.reward = build(reward)
+        self.state = RewardState()
+        self._tracker = vector_tracker(env, self.reward)
+
+    def reset(
+        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """Reset the environments; the reward begins new episodes where they were reset."""
+        mask = None if options is None else options.get("reset_mask")  # Gymnasium pops it out of the options
+        observations, infos = self.env.reset(seed=seed, options=options)  # type: ignore[arg-type]
+        self._tracker.reset(observations, infos, mask)
+        return observations, infos
+
+    def step(  # type: ignore[override]
+        self, actions: Any
+    ) -> tuple[Any, NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """Step the environments and pay the composed reward.
+
+        Returns:
+            Observations, rewards float32 [N], terminated bool [N], truncated bool [N], infos with the ledger.
+        """
+        observations, extrinsic, terminated, truncated, infos = self.env.step(actions)
+        batch = self._tracker.step(actions, observations, extrinsic, terminated, truncated, infos)
+        outcome = self.reward.evaluate(batch, self.state)
+        infos = {**infos, **vector_entries(outcome, batch.env, self.num_envs, np.array(extrinsic))}
+        return observations, paid(outcome, batch.env, self.num_envs), terminated, truncated, infos
+
+
+def paid(outcome: Outcome, rows: NDArray[np.int64], num_envs: int) -> NDArray[np.float32]:
+    """Spread an outcome of B rows over N environments; rows without a transition pay 0.
+
+    Args:
+        outcome: The outcome of B rows.
+        rows: int64 [B], their environments.
+        num_envs: N.
+
+    Returns:
+        float32 [N].
+    """
+    rewards = np.zeros(num_envs, dtype=np.float32)
+    rewards[rows] = outcome.value
+    return rewards
