@@ -6,13 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode
+from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import iterate
 from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.task import Task
 from rewardium.envs.transition import NEEDS, Transition, TransitionBatch, unknown_needs
+
+
+def autoreset_mode_of(venv: VectorEnv[Any, Any, Any]) -> AutoresetMode:
+    """Return how a vector environment resets.
+
+    Gymnasium's vector environments write the mode into a ``metadata`` dict that all environments of one class share,
+    so the attribute of the vector environment itself is asked first.
+
+    Args:
+        venv: The vector environment.
+
+    Returns:
+        The mode; ``NEXT_STEP``, Gymnasium's default, where the environment does not say.
+    """
+    mode = getattr(venv.unwrapped, "autoreset_mode", None) or venv.metadata.get("autoreset_mode")
+    return AutoresetMode.NEXT_STEP if mode is None else AutoresetMode(mode)
 
 
 class TransitionTracker:
@@ -82,6 +98,15 @@ class TransitionTracker:
                 "a reward source needs the task, but the environment gives none: info['task'] must hold a Task at reset"
             )
 
+    def require_begun(self) -> None:
+        """Refuse a step before the first reset.
+
+        Raises:
+            RewardiumError: When ``reset`` was never called.
+        """
+        if self._observations is None:
+            raise RewardiumError("step was called before reset")
+
     def step(
         self,
         actions: Any,
@@ -107,8 +132,7 @@ class TransitionTracker:
         Raises:
             RewardiumError: When called before ``reset``, or a needed text or frame cannot be had.
         """
-        if self._observations is None:
-            raise RewardiumError("step was called before reset")
+        self.require_begun()
         done = np.logical_or(terminated, truncated)
         same_step = self.autoreset_mode is AutoresetMode.SAME_STEP
         ended = np.flatnonzero(done) if same_step else np.zeros(0, dtype=np.int64)
@@ -118,7 +142,7 @@ class TransitionTracker:
             observations=final_rows,
             previous_observations=self._rows(self._observations),
             actions=actions,
-            rewards=np.asarray(rewards, dtype=np.float64),
+            rewards=np.array(rewards, dtype=np.float64),
             terminated=np.array(terminated, dtype=np.bool_),
             truncated=np.array(truncated, dtype=np.bool_),
             env=np.arange(self.num_envs, dtype=np.int64),
@@ -190,7 +214,7 @@ class TransitionTracker:
         if texts is None and "text" not in final_info:
             if len(rows) and isinstance(rows[0], str):
                 return list(rows)
-            self._require_capture("text", ended)
+            self._require_capture("text")
             if self.caption is None:
                 raise RewardiumError(
                     "a reward source needs text, but the environment has none: its observations are no strings, "
@@ -201,7 +225,7 @@ class TransitionTracker:
 
     def _frames(self, infos: Mapping[str, Any], final_info: Mapping[str, Any], ended: NDArray[np.int64]) -> list[Any]:
         if "frame" not in infos and "frame" not in final_info:
-            self._require_capture("frame", ended)
+            self._require_capture("frame")
             frames = None if self.render is None else self.render()
             if frames is None:
                 raise RewardiumError(
@@ -211,8 +235,9 @@ class TransitionTracker:
             return list(frames)
         return _merged(infos.get("frame"), final_info.get("frame"), ended, self.num_envs)
 
-    def _require_capture(self, name: str, ended: NDArray[np.int64]) -> None:
-        if len(ended):
+    def _require_capture(self, name: str) -> None:
+        # Said at the first step, although it only matters at the first episode's end, which may be hours away.
+        if self.autoreset_mode is AutoresetMode.SAME_STEP:
             raise RewardiumError(
                 f"a reward source needs the {name} of the terminal step, but under AutoresetMode.SAME_STEP the "
                 f"environment has already been reset: wrap each sub-environment in rewardium.envs.capture.Capture, "

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -209,6 +210,17 @@ class TransitionBatch(Sequence[Transition]):
 
     def __iter__(self) -> Iterator[Transition]:
         return (self[row] for row in range(len(self)))
+
+    def copied(self, *columns: str) -> TransitionBatch:
+        """Return the batch with columns of its own, to be scored later: an environment may reuse its arrays.
+
+        Args:
+            *columns: Names of columns, e.g. ``"frames"``.
+
+        Returns:
+            A batch whose other columns are shared with this one.
+        """
+        return replace(self, **{name: deepcopy(getattr(self, name)) for name in columns})
 
     def select(self, rows: NDArray[np.int64]) -> TransitionBatch:
         """Return the batch of the given rows, in the given order.

@@ -51,7 +51,7 @@ class DeferredVectorReward(VectorWrapper):
         >>> venv = gym.make_vec("rewardium/RandomCalculation-v0", num_envs=2, num_steps=1)
         >>> venv = DeferredVectorReward(venv, "verify")
         >>> _, infos = venv.reset(seed=0)
-        >>> _, rewards, *_ = venv.step([f"\\\boxed{{{task.reference}}}" for task in infos["task"]])
+        >>> _, rewards, *_ = venv.step([f"\\boxed{{{task.reference}}}" for task in infos["task"]])
         >>> rewards.tolist(), venv.score().rewards.tolist()
         ([0.0, 0.0], [[1.0, 1.0]])
     """
@@ -76,8 +76,10 @@ class DeferredVectorReward(VectorWrapper):
         self, actions: Any
     ) -> tuple[Any, NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
         """Step the environments, remember the transitions and pay 0 (float32 [N])."""
+        self._tracker.require_begun()
         observations, extrinsic, terminated, truncated, infos = self.env.step(actions)
-        self._batches.append(self._tracker.step(actions, observations, extrinsic, terminated, truncated, infos))
+        batch = self._tracker.step(actions, observations, extrinsic, terminated, truncated, infos)
+        self._batches.append(batch.copied("actions", "frames"))
         infos = {
             **infos,
             "extrinsic_reward": np.array(extrinsic),

@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import keyword
+import operator
 import pkgutil
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -24,13 +27,15 @@ F = TypeVar("F", bound=Factory)
 _FACTORIES: dict[str, Factory] = {}
 _PACKAGES = ("rewardium.rewards.sources", "rewardium.rewards.shaping", "rewardium.rewards.combine")
 _MAX_EXPRESSION_LENGTH = 20_000
+_CONFIG_KEYS = frozenset({"weight", "reward"})
 
 
 def register(name: str) -> Callable[[F], F]:
     """Register a reward class, or a function that returns a reward, under a name.
 
     Args:
-        name: What users write in expressions and YAML; a Python identifier.
+        name: What users write in expressions and YAML; a Python identifier, no keyword, and neither ``weight`` nor
+            ``reward``, which are keys of the YAML form.
 
     Returns:
         A decorator that returns its argument unchanged.
@@ -52,6 +57,8 @@ def register(name: str) -> Callable[[F], F]:
     """
     if not name.isidentifier():
         raise RewardiumError(f"a reward's name must be a Python identifier, got {name!r}")
+    if keyword.iskeyword(name) or name in _CONFIG_KEYS:
+        raise RewardiumError(f"a reward cannot be named {name!r}: the word has a meaning in expressions or YAML")
 
     def decorate(factory: F) -> F:
         known = _FACTORIES.get(name)
@@ -88,12 +95,16 @@ def load_plugin(path: str | Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise RewardiumError(f"no such reward file: {path}")
+    _load_shipped()  # first, so that a name taken twice is the plugin's mistake
     spec = spec_from_file_location(f"rewardium_plugin_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise RewardiumError(f"a reward file must be a Python file, got {path}")
+    module = module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look up their module there, and so does pickle
     try:
-        spec.loader.exec_module(module_from_spec(spec))
+        spec.loader.exec_module(module)
     except Exception as error:
+        del sys.modules[spec.name]
         raise RewardiumError(f"the reward file {path} failed to import: {type(error).__name__}: {error}") from error
 
 
@@ -218,29 +229,34 @@ def _read(node: ast.AST, expression: str) -> Any:
         case ast.Name(id=name):
             return make(name)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
-            if any(keyword.arg is None for keyword in keywords):
+            if any(item.arg is None for item in keywords):
                 raise RewardiumError(f"** is not allowed in the reward {expression!r}")
-            named = {str(keyword.arg): _read(keyword.value, expression) for keyword in keywords}
+            named = {str(item.arg): _read(item.value, expression) for item in keywords}
             return make(name, *(_read(arg, expression) for arg in args), **named)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return _operate("-", lambda: -_read(operand, expression), expression)
-        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as operator, right=right):
+            return _operate("*", -1, _read(operand, expression), expression)
+        case ast.BinOp(left=left, op=ast.Add() | ast.Sub() | ast.Mult() as kind, right=right):
             a, b = _read(left, expression), _read(right, expression)
-            if isinstance(operator, ast.Mult):
-                return _operate("*", lambda: a * b, expression)
-            return _operate("+", lambda: a + b if isinstance(operator, ast.Add) else a - b, expression)
+            symbol = "*" if isinstance(kind, ast.Mult) else "+" if isinstance(kind, ast.Add) else "-"
+            return _operate(symbol, a, b, expression)
     place = getattr(node, "col_offset", 0)
     raise RewardiumError(
         f"cannot read the reward {expression!r}: {type(node).__name__} is not allowed, at column {place}"
     )
 
 
-def _operate(symbol: str, operation: Callable[[], Any], expression: str) -> Any:
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+
+
+def _operate(symbol: str, left: Any, right: Any, expression: str) -> Any:
     try:
-        return operation()
+        # Only numbers and rewards: a text or a list times a large number would fill the memory.
+        if all(isinstance(side, (int, float, Reward)) and not isinstance(side, bool) for side in (left, right)):
+            return _OPERATORS[symbol](left, right)
     except (TypeError, OverflowError):
-        hint = "a number times a reward" if symbol == "*" else "two rewards"
-        raise RewardiumError(f"cannot read the reward {expression!r}: {symbol!r} takes {hint}") from None
+        pass
+    hint = "a number times a reward" if symbol == "*" else "two rewards"
+    raise RewardiumError(f"cannot read the reward {expression!r}: {symbol!r} takes {hint}")
 
 
 def build(config: Any) -> Reward:
@@ -296,7 +312,7 @@ def _build_named(name: str, arguments: Any) -> Reward:
         return make(name)
     if isinstance(arguments, list):
         arguments = dict(zip(parameters, arguments, strict=False)) if len(arguments) <= len(parameters) else arguments
-    if not isinstance(arguments, Mapping):
+    if not isinstance(arguments, Mapping) or not all(isinstance(key, str) for key in arguments):
         raise RewardiumError(f"the arguments of reward {name!r} are a mapping or a list of at most {len(parameters)}")
     return make(name, **{key: _argument(value, takes_reward.get(key)) for key, value in arguments.items()})
 
@@ -332,11 +348,13 @@ def from_yaml(text: str) -> Reward:
     """
     try:
         config = yaml.safe_load(text)
+        if isinstance(config, Mapping) and set(config) == {"reward"}:
+            config = config["reward"]
+        return build(config)
     except yaml.YAMLError as error:
         raise RewardiumError(f"not valid YAML: {error}") from error
-    if isinstance(config, Mapping) and set(config) == {"reward"}:
-        config = config["reward"]
-    return build(config)
+    except (RecursionError, ValueError) as error:
+        raise RewardiumError(f"cannot read the reward's YAML: {type(error).__name__}: {error}") from None
 
 
 def to_yaml(reward: Reward) -> str:

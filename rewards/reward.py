@@ -91,7 +91,7 @@ class Reward(ABC):
     @property
     def needs(self) -> frozenset[str]:
         """The parts of a transition that this reward reads."""
-        return frozenset().union(*(source.needs for source in self.sources()), self.own_needs)
+        return frozenset().union(*(child.needs for child in self.children()), self.own_needs)
 
     @property
     def own_needs(self) -> frozenset[str]:
@@ -126,7 +126,8 @@ class Reward(ABC):
         scores: dict[str, Score] = {}
         for source in self.sources():
             if source.key not in scores:
-                score = source.score(batch)
+                # A step on which every environment resets has no transition, and no source need think of that.
+                score = source.score(batch) if len(batch) else Score.of([])
                 if len(score) != len(batch) or len(score.valid) != len(batch):
                     raise RewardiumError(f"{source} returned {len(score)} scores for {len(batch)} transitions")
                 scores[source.key] = score
@@ -194,7 +195,7 @@ class Reward(ABC):
     def __add__(self, other: Reward) -> Reward:
         if not isinstance(other, Reward):
             return NotImplemented
-        return Sum((*_summands(self), *_summands(other)))
+        return Sum((self, other))
 
     def __sub__(self, other: Reward) -> Reward:
         return self + -1.0 * other if isinstance(other, Reward) else NotImplemented
@@ -240,8 +241,8 @@ class RewardSource(Reward):
 
     @property
     def key(self) -> str:
-        """The text that tells this source from a differently configured one."""
-        return str(self)
+        """The text that tells this source from one of another class or with other parameters."""
+        return f"{type(self).__module__}.{type(self).__qualname__}:{self}"
 
     def sources(self) -> Iterator[RewardSource]:
         """Yield this source."""
@@ -267,8 +268,8 @@ class Weighted(Reward):
     reward: Reward
 
     def __post_init__(self) -> None:
-        if not np.isfinite(self.weight):
-            raise RewardiumError(f"the weight of {self.reward} must be finite, got {self.weight}")
+        if not abs(self.weight) <= np.finfo(np.float32).max:
+            raise RewardiumError(f"the weight of {self.reward} must be finite in float32, got {self.weight}")
 
     def fold(self, scores: Mapping[str, Score], batch: TransitionBatch, state: RewardState) -> Outcome:
         """Scale value, segments and the terms' weights."""
@@ -293,7 +294,7 @@ class Weighted(Reward):
         return {"weight": self.weight, "reward": inner}
 
     def __str__(self) -> str:
-        inner = f"({self.reward})" if isinstance(self.reward, Sum) else str(self.reward)
+        inner = f"({self.reward})" if isinstance(self.reward, (Sum, Weighted)) else str(self.reward)
         return f"{self.weight!r} * {inner}"
 
 
@@ -302,13 +303,13 @@ class Sum(Reward):
     """The sum of rewards; a reward without a score drops out and changes nothing.
 
     Args:
-        rewards: The summands, at least one.
+        rewards: The summands, at least one; a sum among them is taken apart, so that equal sums are equal.
     """
 
     rewards: tuple[Reward, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rewards", tuple(self.rewards))
+        object.__setattr__(self, "rewards", tuple(part for reward in self.rewards for part in _summands(reward)))
         if not self.rewards:
             raise RewardiumError("a sum needs at least one reward")
 

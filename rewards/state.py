@@ -123,13 +123,18 @@ class RewardState:
         return state
 
 
+# Keys that the plain form gives a meaning to: a dict that has one of its own is wrapped.
+_MARKERS = {"__array__", "__dict__"}
+
+
 def _to_plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return {"__array__": value.dtype.str, "data": value.tolist()}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return {key: _to_plain(item) for key, item in value.items()}
+        plain = {key: _to_plain(item) for key, item in value.items()}
+        return {"__dict__": plain} if plain.keys() & _MARKERS else plain
     return [_to_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
@@ -137,5 +142,7 @@ def _from_plain(value: Any) -> Any:
     if isinstance(value, dict):
         if "__array__" in value:
             return np.array(value["data"], dtype=value["__array__"])
+        if "__dict__" in value:
+            return {key: _from_plain(item) for key, item in value["__dict__"].items()}
         return {key: _from_plain(item) for key, item in value.items()}
     return [_from_plain(item) for item in value] if isinstance(value, list) else value

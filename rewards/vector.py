@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
-from rewardium.envs.tracker import TransitionTracker
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.tracker import TransitionTracker, autoreset_mode_of
 from rewardium.rewards.ledger import vector_entries
 from rewardium.rewards.registry import build
 from rewardium.rewards.reward import Outcome, Reward
@@ -20,7 +21,7 @@ def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> Transition
     """Return a tracker that collects from a vector environment what a reward needs.
 
     Args:
-        venv: The vector environment; its ``metadata["autoreset_mode"]`` says how it resets.
+        venv: The vector environment; its autoreset mode says how it resets.
         reward: The reward.
 
     Raises:
@@ -29,14 +30,15 @@ def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> Transition
     check_frames(reward, venv.render_mode)
 
     def caption() -> list[str]:
-        if not hasattr(venv, "call"):
-            raise AttributeError(f"{venv} has no call(); put each step's text into infos['text']")
-        return list(venv.call("caption"))
+        base: Any = venv.unwrapped  # Gymnasium's vector wrappers do not hand call() on
+        if not hasattr(base, "call"):
+            raise RewardiumError(f"a reward source needs text, but {base} gives none: put it into infos['text']")
+        return list(base.call("caption"))
 
     return TransitionTracker(
         venv.num_envs,
         reward.needs,
-        autoreset_mode=venv.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP),
+        autoreset_mode=autoreset_mode_of(venv),
         observation_space=venv.observation_space,
         render=venv.render,
         caption=caption,
@@ -58,11 +60,11 @@ class DenseVectorReward(VectorWrapper):
     Example:
         >>> import gymnasium as gym, rewardium.envs
         >>> venv = gym.make_vec("rewardium/RandomCalculation-v0", num_envs=4, num_steps=1)
-        >>> venv = DenseVectorReward(venv, "verify + 0.1 * format")
+        >>> venv = DenseVectorReward(venv, "verify + 0.5 * format")
         >>> _, infos = venv.reset(seed=0)
-        >>> _, rewards, _, _, infos = venv.step([f"\\\boxed{{{task.reference}}}" for task in infos["task"]])
-        >>> rewards.round(1).tolist(), infos["reward_terms"]["verify"]["raw"].tolist()
-        ([1.1, 1.1, 1.1, 1.1], [1.0, 1.0, 1.0, 1.0])
+        >>> _, rewards, _, _, infos = venv.step([f"\\boxed{{{task.reference}}}" for task in infos["task"]])
+        >>> rewards.tolist(), infos["reward_terms"]["verify"]["raw"].tolist()
+        ([1.5, 1.5, 1.5, 1.5], [1.0, 1.0, 1.0, 1.0])
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], reward: Reward | Any) -> None:
@@ -88,6 +90,7 @@ class DenseVectorReward(VectorWrapper):
         Returns:
             Observations, rewards float32 [N], terminated bool [N], truncated bool [N], infos with the ledger.
         """
+        self._tracker.require_begun()
         observations, extrinsic, terminated, truncated, infos = self.env.step(actions)
         batch = self._tracker.step(actions, observations, extrinsic, terminated, truncated, infos)
         outcome = self.reward.evaluate(batch, self.state)

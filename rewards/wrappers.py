@@ -47,7 +47,7 @@ class DenseReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         >>> import rewardium.envs
         >>> env = DenseReward(gym.make("rewardium/RandomCalculation-v0", num_steps=1), "0.5 * verify + 0.5 * format")
         >>> _, info = env.reset(seed=0)
-        >>> _, reward, terminated, _, info = env.step(f"It is \\\boxed{{{info['task'].reference}}}")
+        >>> _, reward, terminated, _, info = env.step(f"It is \\boxed{{{info['task'].reference}}}")
         >>> reward, info["reward_terms"]["verify"]["weight"]
         (1.0, 0.5)
     """
@@ -59,7 +59,9 @@ class DenseReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         super().__init__(env)
         check_frames(self.reward, env.render_mode)
         self.state = RewardState()
-        self._tracker = TransitionTracker(1, self.reward.needs, render=lambda: [env.render()], caption=_caption_of(env))
+        # Bound methods and not lambdas: a copied or pickled wrapper must look at its own environment.
+        caption = self._captions if hasattr(env.unwrapped, "caption") else None
+        self._tracker = TransitionTracker(1, self.reward.needs, render=self._frames, caption=caption)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
         """Reset the environment; the reward begins a new episode."""
@@ -69,6 +71,7 @@ class DenseReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         """Step the environment and pay the composed reward."""
+        self._tracker.require_begun()
         observation, extrinsic, terminated, truncated, info = self.env.step(action)
         batch = self._tracker.step(
             [action],
@@ -84,7 +87,8 @@ class DenseReward(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         info = {**info, **scalar_entries(outcome, float(extrinsic))}
         return observation, float(outcome.value[0]), terminated, truncated, info
 
+    def _frames(self) -> list[Any]:
+        return [self.env.render()]
 
-def _caption_of(env: gym.Env[Any, Any]) -> Any:
-    caption = getattr(env.unwrapped, "caption", None)
-    return None if caption is None else lambda: [caption()]
+    def _captions(self) -> list[str]:
+        return [self.env.unwrapped.caption()]  # type: ignore[attr-defined]

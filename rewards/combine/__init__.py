@@ -1,1 +1,1 @@
-"""Combination: nodes that make one reward out of several."""
+"""Combination: nodes that make one reward of several. One file, one node; the plain sum is ``+``."""

@@ -1,1 +1,1 @@
-"""Shaping: nodes that turn a reward into a better-behaved one, step by step or segment by segment."""
+"""Shaping: nodes that turn one reward into a better behaved one. One file, one node."""

@@ -6,8 +6,9 @@ import hashlib
 import logging
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -21,17 +22,20 @@ from rewardium.rewards.source import Score, Segments
 logger = logging.getLogger(__name__)
 
 _COLUMNS = {
-    "observation": "observations",
-    "action": "actions",
-    "text": "texts",
-    "frame": "frames",
-    "task": "tasks",
-    "history": "histories",
+    "observation": ("observations", "previous_observations"),
+    "action": ("actions",),
+    "text": ("texts",),
+    "frame": ("frames",),
+    "task": ("tasks",),
+    "history": ("histories",),
 }
+_ALWAYS = ("rewards", "terminated", "truncated")  # what a source may read without asking for it
 
 
 def transition_keys(batch: TransitionBatch, needs: frozenset[str]) -> list[str]:
     """Return a digest a row of just the columns that a source reads: equal rows get equal scores.
+
+    The extrinsic reward and the episode's end count always; the numbers of environment, episode and step never do.
 
     Args:
         batch: B transitions.
@@ -47,18 +51,27 @@ def transition_keys(batch: TransitionBatch, needs: frozenset[str]) -> list[str]:
         >>> first == second
         True
     """
-    columns = [getattr(batch, _COLUMNS[need]) for need in sorted(needs)]
-    extrinsic = [] if needs else [batch.rewards]
+    names = [name for need in sorted(needs) for name in _COLUMNS[need]]
+    columns = [getattr(batch, name) for name in (*names, *_ALWAYS)]
     return [
-        hashlib.sha256(b"\0".join(_bytes(None if c is None else c[row]) for c in columns + extrinsic)).hexdigest()
+        hashlib.sha256(_bytes([None if column is None else column[row] for column in columns])).hexdigest()
         for row in range(len(batch))
     ]
 
 
 def _bytes(value: Any) -> bytes:
-    if isinstance(value, np.ndarray):
-        return f"{value.dtype.str}{value.shape}".encode() + value.tobytes()
-    return repr(value).encode("utf-8", "backslashreplace")
+    """Write a value so that different values differ; the repr of a large array would leave out its middle."""
+    if isinstance(value, np.ndarray) and value.dtype != np.object_:
+        body = f"{value.dtype.str}{value.shape}".encode() + value.tobytes()
+    elif isinstance(value, Mapping):
+        body = b"{" + b"".join(_bytes(key) + _bytes(item) for key, item in value.items())
+    elif isinstance(value, (list, tuple, np.ndarray)):
+        body = b"[" + b"".join(_bytes(item) for item in value)
+    elif is_dataclass(value):
+        body = b"(" + b"".join(_bytes(getattr(value, item.name)) for item in fields(value))
+    else:
+        body = f"{type(value).__name__} {value!r}".encode("utf-8", "backslashreplace")
+    return len(body).to_bytes(8, "big") + body
 
 
 class _Worker:
@@ -162,7 +175,8 @@ class Asynchronous(RewardSource):
             asked = dict(list(asked.items())[: max(room, 0)])
             worker.in_flight.update(asked)
         if asked:
-            self._submit(list(asked), batch.select(np.array(list(asked.values()), dtype=np.int64)))
+            rows = batch.select(np.array(list(asked.values()), dtype=np.int64))
+            self._submit(list(asked), rows.copied("observations", "previous_observations", "actions", "frames"))
         has_segments = any(item is not None and item[1] for item in known)
         return Score.of(
             [None if item is None else item[0] for item in known],
@@ -186,7 +200,7 @@ class Asynchronous(RewardSource):
         if executor is not None:
             executor.shutdown(wait=True, cancel_futures=True)
         with self._worker.lock:
-            self._worker.in_flight.clear()
+            self._worker.in_flight.clear()  # what was dropped may be asked for again
             self._worker.futures.clear()
 
     def _submit(self, keys: list[str], batch: TransitionBatch) -> None:
@@ -203,6 +217,8 @@ class Asynchronous(RewardSource):
     def _score_in_background(self, keys: list[str], batch: TransitionBatch) -> None:
         try:
             score: Score | None = self.source.score(batch)
+            if score is not None and len(score) != len(batch):
+                raise RewardiumError(f"{self.source} returned {len(score)} scores for {len(batch)} transitions")
         except Exception:
             logger.exception("%s failed on %d transitions; their scores stay unknown", self.source, len(batch))
             self._worker.failures += 1
