@@ -84,6 +84,16 @@ def test_terminal_frames_need_capture_and_the_first_step_says_so():
     assert (venv.step(np.zeros((2, 2)))[1] > 0).all()
 
 
+def test_terminal_captions_come_through_capture():
+    makers = [lambda: Capture(Captioned("rgb_array"), frame=False, text=True)] * 2
+    venv = DenseVectorReward(
+        SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP), "test_keyword(word='step 7')"
+    )
+    venv.reset(seed=0)
+    paid = [venv.step(np.zeros((2, 2)))[1].tolist() for _ in range(8)]
+    assert paid == [[0.0, 0.0]] * 6 + [[1.0, 1.0], [0.0, 0.0]]
+
+
 def test_frames_are_refused_at_construction_where_there_are_none():
     with pytest.raises(RewardiumError, match="needs frames"):
         DenseVectorReward(messages(), "test_brightness")

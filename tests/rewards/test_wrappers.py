@@ -99,7 +99,7 @@ def test_needs_that_the_environment_cannot_meet():
         DenseReward(ContinuousFrames(), "extrinsic + test_brightness")
     with pytest.raises(RewardiumError, match="needs the task"):
         DenseReward(DiscreteMessages(), "test_named").reset(seed=0)
-    env = DenseReward(ContinuousFrames("rgb_array"), "count_decay(extrinsic)")
+    env = DenseReward(ContinuousFrames("rgb_array"), "extrinsic + 0.5 * count_decay(extrinsic)")
     env.reset(seed=0)
     with pytest.raises(RewardiumError, match=r"needs text.*caption"):
         env.step(np.zeros(2))
