@@ -145,7 +145,8 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any], ABC):
     three autoreset modes, with infos as ``gymnasium.vector.SyncVectorEnv`` lays them out. Under ``SAME_STEP`` the end
     of an episode is in ``infos["final_obs"]`` and ``infos["final_info"]``. Under ``DISABLED`` an environment that has
     ended is idle until it is reset: its action is not read and may be None, it pays 0.0, stays done and shows its last
-    observation, and ``infos`` holds nothing of it, so that a batch of episodes of unequal length simply runs out.
+    observation, and ``infos`` holds nothing of it, so that a batch of episodes of unequal length simply runs out. An environment that
+    goes on waits where its action is None.
 
     ``reset`` takes ``seed`` as an int (environment i gets ``seed + i``), as a sequence with one int or None an
     environment, or as None; ``options["task"]`` as one task for all or as a list with one an environment (None where
@@ -256,7 +257,8 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any], ABC):
         """Step the environments, and reset those that ended, as the autoreset mode says.
 
         Args:
-            actions: N actions; not read where an environment resets or is idle.
+            actions: N actions; not read where an environment resets or is idle. Under ``DISABLED``, None lets an
+                environment wait: it is not stepped, pays 0.0, and ``infos`` holds nothing of it.
 
         Returns:
             N observations, rewards float64 [N], terminated bool [N], truncated bool [N], and the infos.
@@ -272,10 +274,11 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any], ABC):
             raise RewardiumError(f"step needs one action for each of {self.num_envs} environments, got {got}")
         done = self._terminated | self._truncated
         rewards = np.zeros(self.num_envs, dtype=np.float64)
-        if self.autoreset_mode is AutoresetMode.SAME_STEP or not done.any():
+        waiting = done if self.autoreset_mode is not AutoresetMode.DISABLED else done | no_actions(actions)
+        if self.autoreset_mode is AutoresetMode.SAME_STEP or not waiting.any():
             infos = self._step(range(self.num_envs), actions, rewards)
         else:
-            live = np.flatnonzero(~done).tolist()
+            live = np.flatnonzero(~waiting).tolist()
             infos = self._step(live, [actions[row] for row in live], rewards) if live else {}
         if self.autoreset_mode is AutoresetMode.NEXT_STEP and done.any():
             infos = merge(infos, self._restart(np.flatnonzero(done).tolist()))
@@ -422,6 +425,16 @@ class ScalarTextVectorEnv(TextVectorEnv):
         """Close the environments."""
         for env in self.envs:
             env.close()  # type: ignore[no-untyped-call]
+
+
+def no_actions(actions: Sequence[Any]) -> NDArray[np.bool_]:
+    """Return bool [N]: which actions are None.
+
+    Example:
+        >>> no_actions(("4", None)).tolist()
+        [False, True]
+    """
+    return np.fromiter((action is None for action in actions), dtype=np.bool_, count=len(actions))
 
 
 def make_text_vec(

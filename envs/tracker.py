@@ -48,6 +48,7 @@ class TransitionTracker:
         observation_space: The batched space, needed to take apart observations that are neither arrays nor tuples.
         render: Returns N frames, called once a step where a source needs frames and the infos hold none.
         caption: Returns N texts, called once a step where a source needs text and neither infos nor observations do.
+        waits: Returns bool [N] from the actions: the environments that do not take this step.
 
     Raises:
         RewardiumError: When ``needs`` holds an unknown name.
@@ -62,6 +63,7 @@ class TransitionTracker:
         observation_space: Any = None,
         render: Callable[[], Sequence[Any] | None] | None = None,
         caption: Callable[[], Sequence[str]] | None = None,
+        waits: Callable[[Any], NDArray[np.bool_]] | None = None,
     ) -> None:
         unknown_needs(needs)
         self.num_envs = num_envs
@@ -70,6 +72,7 @@ class TransitionTracker:
         self.observation_space = observation_space
         self.render = render
         self.caption = caption
+        self.waits = waits
         self.episode: NDArray[np.int64] = np.full(num_envs, -1, dtype=np.int64)
         self.step_number: NDArray[np.int64] = np.zeros(num_envs, dtype=np.int64)
         # Rows whose next step is no transition: it only resets (NEXT_STEP), or the episode is over (DISABLED).
@@ -153,7 +156,7 @@ class TransitionTracker:
             tasks=list(self._tasks) if any(task is not None for task in self._tasks) else None,
             histories=list(self._histories) if "history" in self.needs else None,
         )
-        live = ~self._idle
+        live = ~self._idle if self.waits is None else ~(self._idle | self.waits(actions))
         if not live.all():
             batch = batch.select(np.flatnonzero(live))
         self._advance(batch, observations, infos, done, live, ended)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from gymnasium.vector import VectorEnv, VectorWrapper
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
+from rewardium.envs.text import TextVectorEnv, no_actions
 from rewardium.envs.tracker import TransitionTracker, autoreset_mode_of
 from rewardium.rewards.ledger import vector_entries
 from rewardium.rewards.registry import build
@@ -28,6 +29,7 @@ def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> Transition
         RewardiumError: When the reward needs frames and the environment renders none.
     """
     check_frames(reward, venv.render_mode)
+    mode = autoreset_mode_of(venv)
 
     def caption() -> list[str]:
         base: Any = venv.unwrapped  # Gymnasium's vector wrappers do not hand call() on
@@ -38,10 +40,11 @@ def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> Transition
     return TransitionTracker(
         venv.num_envs,
         reward.needs,
-        autoreset_mode=autoreset_mode_of(venv),
+        autoreset_mode=mode,
         observation_space=venv.observation_space,
         render=venv.render,
         caption=caption,
+        waits=no_actions if mode is AutoresetMode.DISABLED and isinstance(venv.unwrapped, TextVectorEnv) else None,
     )
 
 

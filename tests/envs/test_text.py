@@ -11,6 +11,7 @@ from rewardium.envs.registration import Entry
 from rewardium.envs.spaces import Utf8Text
 from rewardium.envs.task import Task
 from rewardium.envs.text import ScalarTextVectorEnv, Steps, TextVectorEnv, columns, make_text_vec, merge, restrict
+from rewardium.rewards.vector import DenseVectorReward
 
 MODES = list(AutoresetMode)
 LENGTH = 1000
@@ -283,3 +284,18 @@ def test_restrict_and_merge_split_and_join():
 def test_merge_of_unlike_types_keeps_the_values():
     joined = merge(columns(2, [0], {"x": np.array([1])}), columns(2, [1], {"x": ["one"]}))
     assert joined["x"].tolist() == [1, "one"]
+
+
+def test_an_environment_without_an_action_waits_and_makes_no_transition():
+    venv = DenseVectorReward(make_text_vec("rewardium/RandomCalculation-v0", 2, num_steps=1), "verify")
+    _, infos = venv.reset(seed=[1, 2])
+    right = [f"\\boxed{{{task.reference}}}" for task in infos["task"]]
+    _, rewards, terminated, _, infos = venv.step([None, right[1]])
+    assert rewards.tolist() == [0.0, 1.0]
+    assert terminated.tolist() == [False, True]
+    assert infos["_reward_terms"].tolist() == [False, True]
+    assert infos["_task"].tolist() == [False, True]
+    _, rewards, terminated, _, infos = venv.step([right[0], None])
+    assert rewards.tolist() == [1.0, 0.0]
+    assert terminated.all()
+    assert infos["_reward_terms"].tolist() == [True, False]
