@@ -145,8 +145,8 @@ class TextVectorEnv(gym.vector.VectorEnv[Any, Any, Any], ABC):
     three autoreset modes, with infos as ``gymnasium.vector.SyncVectorEnv`` lays them out. Under ``SAME_STEP`` the end
     of an episode is in ``infos["final_obs"]`` and ``infos["final_info"]``. Under ``DISABLED`` an environment that has
     ended is idle until it is reset: its action is not read and may be None, it pays 0.0, stays done and shows its last
-    observation, and ``infos`` holds nothing of it, so that a batch of episodes of unequal length simply runs out. An environment that
-    goes on waits where its action is None.
+    observation, and ``infos`` holds nothing of it, so that a batch of episodes of unequal length simply runs out. An
+    environment whose episode goes on waits where its action is None.
 
     ``reset`` takes ``seed`` as an int (environment i gets ``seed + i``), as a sequence with one int or None an
     environment, or as None; ``options["task"]`` as one task for all or as a list with one an environment (None where

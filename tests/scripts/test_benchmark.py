@@ -95,7 +95,10 @@ def test_a_table_shows_text_left_and_numbers_short():
 
 
 def grpo_turn(seconds, moved=0.1):
-    return benchmarks["grpo"].Turn(list(seconds), [100] * len(seconds), [0.5] * len(seconds), moved)
+    turn = benchmarks["grpo"].Turn(list(seconds), prompts=["1+1="], moved=moved)
+    for _ in seconds:
+        turn.add(100, [0.0, 1.0, 0.0, 0.0], group_size=2)
+    return turn
 
 
 def test_grpo_compares_medians_and_says_when_a_side_did_not_train():
@@ -103,10 +106,14 @@ def test_grpo_compares_medians_and_says_when_a_side_did_not_train():
     turns = {"rewardium": [grpo_turn([1.0, 1.0]), grpo_turn([9.0])], "TRL": [grpo_turn([2.0, 4.0, 2.0])]}
     result = grpo.compared(grpo.Config(), turns)
     assert result["summary"]["ratio of seconds (rewardium / TRL)"] == 0.5
-    assert result["summary"]["both trained"] == "yes"
+    assert result["summary"]["both trained"] == result["summary"]["same prompts"] == "yes"
     assert result["table"][1]["tokens per second"] == pytest.approx(300 / 8)
-    turns["TRL"][0].moved = 0.0
-    assert "TRL" in grpo.compared(grpo.Config(), turns)["summary"]["both trained"]
+    assert result["table"][1]["reward (mean)"] == 0.25
+    assert result["table"][1]["groups that differ"] == 0.5
+    turns["TRL"][0].moved, turns["TRL"][0].prompts = 0.0, ["2+2="]
+    summary = grpo.compared(grpo.Config(), turns)["summary"]
+    assert "TRL" in summary["both trained"]
+    assert summary["same prompts"] == "no"
 
 
 @pytest.mark.slow
@@ -128,4 +135,5 @@ def test_grpo_times_both_trainers(tmp_path):
     for row in result["table"]:
         assert row["seconds per step (median)"] > 0
         assert 8 <= row["tokens per step"] <= 64
+    assert result["summary"]["same prompts"] == "yes"
     json.dumps(driver.plain(result))

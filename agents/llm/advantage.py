@@ -1,0 +1,175 @@
+"""Advantages of a group of answers to one prompt: pure functions of rewards."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from rewardium.envs.errors import RewardiumError
+
+Scale = Literal["std", "none"]
+Credit = Literal["episode", "reward_to_go"]
+
+# Keeps the quotient finite; groups that differ less than TOLERANCE are set to 0 before. Certainty: conventional.
+EPSILON = 1e-6
+# Two returns this near, relative to their size, are one return up to rounding in float32. Certainty: by reasoning.
+TOLERANCE = 1e-6
+
+
+def group_advantage(returns_B: Tensor, group_B: Tensor, valid_B: Tensor, *, scale: Scale = "std") -> Tensor:
+    """Compare each return with the mean of its group (GRPO, https://arxiv.org/abs/2402.03300).
+
+    Args:
+        returns_B: float [B].
+        group_B: int64 [B], equal for the answers to one prompt.
+        valid_B: bool [B]; a return that could not be had is in no mean and gets advantage 0.
+        scale: ``"std"`` divides by the group's standard deviation (with n - 1), as the paper does; ``"none"`` does not,
+            since the division weighs prompts that are nearly always or never solved too high (Dr. GRPO,
+            https://arxiv.org/abs/2503.20783).
+
+    Returns:
+        float64 [B]; exactly 0 in a group whose valid returns are all equal, or in which only one is valid.
+
+    Example:
+        >>> returns = torch.tensor([1.0, 0.0, 5.0])
+        >>> valid = torch.tensor([True, True, False])
+        >>> group_advantage(returns, torch.zeros(3, dtype=int), valid, scale="none").tolist()
+        [0.5, -0.5, 0.0]
+    """
+    returns_B = returns_B.double()
+    index_B, weight_B = _index(group_B), valid_B.double()
+    advantage_B = returns_B - _group_mean(returns_B[:, None], index_B, weight_B)[index_B, 0]
+    if scale == "std":
+        advantage_B = advantage_B / (_group_std(returns_B, index_B, weight_B)[index_B] + EPSILON)
+    return torch.where(valid_B & has_variance(returns_B, group_B, valid_B), advantage_B, 0.0)
+
+
+def token_advantage(
+    rewards_BT: Tensor,
+    mask_BT: Tensor,
+    group_B: Tensor,
+    valid_B: Tensor,
+    *,
+    credit: Credit = "episode",
+    scale: Scale = "std",
+) -> Tensor:
+    """Give each sampled token its advantage.
+
+    ``"episode"`` gives every token the advantage of the whole return. ``"reward_to_go"`` compares what a token still
+    earned, the sum of the rewards at and after it, with the mean over the group at the same index among the sampled
+    tokens; an answer that has ended keeps the value of its last token. When all reward comes with the last token, the
+    two are the same. Certainty: the first is GRPO; the second is its counterpart of the policy gradient theorem's
+    reward-to-go with a baseline that depends on the index only, sound by reasoning and measured here only.
+
+    Args:
+        rewards_BT: float [B, T], each reward at the token that earned it; 0 outside of the mask.
+        mask_BT: bool [B, T], the sampled tokens.
+        group_B: int64 [B].
+        valid_B: bool [B].
+        credit: How rewards are attributed to tokens.
+        scale: As in ``group_advantage``; the standard deviation is that of the returns.
+
+    Returns:
+        float32 [B, T]; 0 outside of the mask, in rows that are not valid, and in groups without variance.
+
+    Raises:
+        RewardiumError: When ``credit`` is neither.
+
+    Example:
+        >>> rewards = torch.tensor([[1.0, 0.0], [0.0, 0.0]])
+        >>> mask, group, valid = torch.ones(2, 2, dtype=bool), torch.zeros(2, dtype=int), torch.ones(2, dtype=bool)
+        >>> token_advantage(rewards, mask, group, valid, credit="reward_to_go", scale="none").tolist()
+        [[0.5, 0.0], [-0.5, 0.0]]
+    """
+    rewards_BT = rewards_BT.double() * mask_BT
+    returns_B = rewards_BT.sum(1)
+    if credit == "episode":
+        advantage_B = group_advantage(returns_B, group_B, valid_B, scale=scale)
+        return (advantage_B[:, None] * mask_BT).float()
+    if credit != "reward_to_go":
+        raise RewardiumError(f"credit must be 'episode' or 'reward_to_go', got {credit!r}")
+    index_B, weight_B = _index(group_B), valid_B.double()
+    order_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)  # each token's index among its row's sampled tokens
+    to_go_BT = reward_to_go(rewards_BT, mask_BT)
+    advantage_BT = to_go_BT - _group_mean(to_go_BT, index_B, weight_B)[index_B]
+    spread_GT = _group_range(to_go_BT, index_B, valid_B)
+    differs_BT = (spread_GT > TOLERANCE * to_go_BT.abs().max().clamp(min=1.0))[index_B]
+    if scale == "std":
+        advantage_BT = advantage_BT / (_group_std(returns_B, index_B, weight_B)[index_B, None] + EPSILON)
+        differs_BT = differs_BT & has_variance(returns_B, group_B, valid_B)[:, None]
+    advantage_BT = torch.where(differs_BT & valid_B[:, None], advantage_BT, 0.0)
+    return (advantage_BT.gather(1, order_BT) * mask_BT).float()
+
+
+def reward_to_go(rewards_BT: Tensor, mask_BT: Tensor) -> Tensor:
+    """Sum the rewards at and after each sampled token.
+
+    Args:
+        rewards_BT: float [B, T].
+        mask_BT: bool [B, T].
+
+    Returns:
+        float [B, T], indexed by the order among the row's sampled tokens; after a row's last token, that token's value.
+
+    Example:
+        >>> reward_to_go(torch.tensor([[9.0, 1.0, 2.0, 0.0]]), torch.tensor([[False, True, True, False]])).tolist()
+        [[3.0, 2.0, 2.0, 2.0]]
+    """
+    order_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
+    compact_BT = torch.zeros_like(rewards_BT).scatter_add(1, order_BT, rewards_BT * mask_BT)
+    to_go_BT = compact_BT.flip(1).cumsum(1).flip(1)
+    last_B1 = (mask_BT.sum(1, keepdim=True) - 1).clamp(min=0)
+    place_T = torch.arange(rewards_BT.shape[1], device=rewards_BT.device)
+    return to_go_BT.gather(1, torch.minimum(place_T, last_B1))
+
+
+def has_variance(returns_B: Tensor, group_B: Tensor, valid_B: Tensor) -> Tensor:
+    """Say for each row whether the valid returns of its group differ.
+
+    Args:
+        returns_B: float [B].
+        group_B: int64 [B].
+        valid_B: bool [B].
+
+    Returns:
+        bool [B]; a group without it teaches nothing.
+    """
+    returns_B1, index_B = returns_B.double()[:, None], _index(group_B)
+    size_G = _group_extreme(returns_B1.abs(), index_B, valid_B, "amax", 0.0)[:, 0]
+    return (_group_range(returns_B1, index_B, valid_B)[:, 0] > TOLERANCE * size_G.clamp(min=1e-30))[index_B]
+
+
+def _index(group_B: Tensor) -> Tensor:
+    index_B: Tensor = torch.unique(group_B, return_inverse=True)[1]  # type: ignore[no-untyped-call]
+    return index_B
+
+
+def _group_mean(values_BT: Tensor, index_B: Tensor, weight_B: Tensor) -> Tensor:
+    """Return the weighted means [G, T]; 0 for a group without weight."""
+    groups = int(index_B.max()) + 1 if len(index_B) else 0
+    total_GT = values_BT.new_zeros(groups, values_BT.shape[1]).index_add(0, index_B, values_BT * weight_B[:, None])
+    count_G = weight_B.new_zeros(groups).index_add(0, index_B, weight_B)
+    return total_GT / count_G.clamp(min=1.0)[:, None]
+
+
+def _group_std(values_B: Tensor, index_B: Tensor, weight_B: Tensor) -> Tensor:
+    """Return the standard deviations with n - 1 [G]; 0 for a group of fewer than two."""
+    mean_G1 = _group_mean(values_B[:, None], index_B, weight_B)
+    squares_B = (values_B - mean_G1[index_B, 0]) ** 2 * weight_B
+    count_G = weight_B.new_zeros(len(mean_G1)).index_add(0, index_B, weight_B)
+    return (weight_B.new_zeros(len(mean_G1)).index_add(0, index_B, squares_B) / (count_G - 1).clamp(min=1.0)).sqrt()
+
+
+def _group_range(values_BT: Tensor, index_B: Tensor, valid_B: Tensor) -> Tensor:
+    """Return the largest minus the smallest valid value [G, T]; -inf or less for a group without one."""
+    highest_GT = _group_extreme(values_BT, index_B, valid_B, "amax", -torch.inf)
+    return highest_GT - _group_extreme(values_BT, index_B, valid_B, "amin", torch.inf)
+
+
+def _group_extreme(values_BT: Tensor, index_B: Tensor, valid_B: Tensor, reduce: str, empty: float) -> Tensor:
+    groups = int(index_B.max()) + 1 if len(index_B) else 0
+    known_BT = values_BT.masked_fill(~valid_B[:, None], empty)
+    start_GT = values_BT.new_full((groups, values_BT.shape[1]), empty)
+    return start_GT.scatter_reduce(0, index_B[:, None].expand_as(known_BT), known_BT, reduce)

@@ -1,0 +1,72 @@
+"""A key-value cache that is written in place, and that a batch of answers shares its prompts through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+from transformers.cache_utils import DynamicCache, DynamicLayer
+
+
+class GrowingLayer(DynamicLayer):  # type: ignore[misc]  # transformers is untyped
+    """One layer's keys and values in a buffer with room to grow.
+
+    The ordinary layer copies everything for each new token; this one writes the token into its place.
+
+    Args:
+        keys: float [B, H, P, D], what is cached already.
+        values: float [B, H, P, D].
+        room: Number of tokens that will be added.
+    """
+
+    def __init__(self, keys: Tensor, values: Tensor, room: int) -> None:
+        super().__init__()
+        self.length = keys.shape[-2]
+        shape = (*keys.shape[:-2], self.length + room, keys.shape[-1])
+        self.keys = keys.new_empty(shape)
+        self.values = values.new_empty((*shape[:-1], values.shape[-1]))
+        self.keys[..., : self.length, :] = keys
+        self.values[..., : self.length, :] = values
+        self.dtype, self.device, self.is_initialized = keys.dtype, keys.device, True
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args: Any, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        """Write the new tokens' keys and values, and return all there are."""
+        end = self.length + key_states.shape[-2]
+        self.keys[..., self.length : end, :] = key_states
+        self.values[..., self.length : end, :] = value_states
+        self.length = end
+        return self.keys[..., :end, :], self.values[..., :end, :]
+
+    def get_seq_length(self) -> int:
+        """Return the number of cached tokens."""
+        return self.length
+
+
+def pads_freely(model: Any) -> bool:
+    """Say whether every layer of the model's cache is plain attention, which padding can be masked out of.
+
+    A sliding window counts padding as distance and a recurrent layer reads it, so that such models get their prompts
+    in batches of equal length.
+    """
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+
+
+def grow(cache: Any, rows: Tensor, room: int) -> None:
+    """Give each row of a batch its own copy of its prompt's cache, with room for the answer.
+
+    Args:
+        cache: The cache of U prompts; changed in place.
+        rows: int64 [B], the prompt of each row.
+        room: Number of tokens an answer may have.
+    """
+    for index, layer in enumerate(cache.layers):
+        if type(layer) is DynamicLayer:
+            cache.layers[index] = GrowingLayer(layer.keys[rows], layer.values[rows], room)
+        else:
+            layer.batch_select_indices(rows)
+
+
+def keep(cache: Any, rows: Tensor) -> None:
+    """Drop all but the given rows (int64 [B']) of the batch."""
+    for layer in cache.layers:
+        layer.batch_select_indices(rows)

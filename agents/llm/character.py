@@ -1,0 +1,145 @@
+"""A small character-level language model, built from nothing: what stands in for a real model offline.
+
+It is an ordinary ``transformers`` folder (config, safetensors, tokenizer), so whatever loads a policy by name loads
+this one too, without a network. It shows that the machinery works, and says nothing about ability.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rewardium.envs.errors import MissingExtraError, RewardiumError
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+
+CHARACTERS = "\n" + "".join(chr(code) for code in range(32, 127))
+"""What the tokenizer can spell: the newline and printable ASCII."""
+
+# The opening of an answer is one token: it costs one sampling step in place of seven, and cannot be misspelled.
+BOX = r"\boxed{"
+
+# The brackets are outside of the alphabet, so no text over it can spell a special token.
+PAD, BOS, EOS, UNKNOWN = "⟨pad⟩", "⟨bos⟩", "⟨eos⟩", "⟨unk⟩"
+
+
+def character_tokenizer(max_length: int = 512) -> PreTrainedTokenizerFast:
+    r"""Build the tokenizer: one token for each character of printable ASCII, the newline, and ``\boxed{``.
+
+    Encoding adds no special tokens, and decoding is exact: ``decode(encode(text)) == text`` for every text over
+    the alphabet. Any other character becomes the unknown token. There is no chat template.
+
+    Args:
+        max_length: Number of tokens that the model is built for.
+
+    Returns:
+        The tokenizer; it pads on the left, which is the side that generation needs.
+
+    Raises:
+        MissingExtraError: When ``transformers`` is not installed.
+
+    Example:
+        >>> tokenizer = character_tokenizer()
+        >>> ids = tokenizer.encode(r"7+5= \boxed{12}")
+        >>> len(ids), tokenizer.decode(ids)
+        (9, '7+5= \\boxed{12}')
+    """
+    try:
+        from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
+        from transformers import PreTrainedTokenizerFast
+    except ImportError as error:
+        raise MissingExtraError("transformers", "llm") from error
+
+    vocabulary = {token: index for index, token in enumerate([PAD, BOS, EOS, UNKNOWN, BOX, *CHARACTERS])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\\boxed\{|[\s\S]"), behavior="isolated")
+    tokenizer.decoder = decoders.Fuse()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        bos_token=BOS,
+        eos_token=EOS,
+        unk_token=UNKNOWN,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
+        model_max_length=max_length,
+    )
+
+
+def build_character_policy(
+    folder: str | Path | None = None,
+    *,
+    seed: int = 0,
+    hidden_size: int = 128,
+    num_layers: int = 4,
+    num_heads: int = 4,
+    max_length: int = 512,
+) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
+    """Build an untrained character-level Llama; with the defaults it has 0.87 million parameters.
+
+    Args:
+        folder: Where to save model (safetensors) and tokenizer, or None to save nothing.
+        seed: Seed of the initial weights; torch's global generator is left as it was.
+        hidden_size: Width; the feed-forward layers are three times as wide.
+        num_layers: Number of decoder layers.
+        num_heads: Number of attention heads; divides ``hidden_size`` into even parts.
+        max_length: Largest number of positions.
+
+    Returns:
+        The model, float32 on the CPU in evaluation mode, and its tokenizer.
+
+    Raises:
+        RewardiumError: When the sizes do not fit together.
+        MissingExtraError: When ``transformers`` is not installed.
+
+    Example:
+        >>> model, tokenizer = build_character_policy(hidden_size=32, num_layers=1, num_heads=2)
+        >>> model.num_parameters(), len(tokenizer)
+        (16640, 101)
+    """
+    sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads, "max_length": max_length}
+    if any(size < 1 for size in sizes.values()) or hidden_size % (2 * num_heads):
+        raise RewardiumError(f"sizes must be positive and hidden_size a multiple of 2 * num_heads, got {sizes}")
+    tokenizer = character_tokenizer(max_length)
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=hidden_size,
+        intermediate_size=3 * hidden_size,
+        num_hidden_layers=num_layers,
+        num_attention_heads=num_heads,
+        num_key_value_heads=num_heads,
+        max_position_embeddings=max_length,
+        tie_word_embeddings=True,
+        pad_token_id=tokenizer.pad_token_id,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = LlamaForCausalLM(config).eval()
+    if folder is not None:
+        save_policy(folder, model, tokenizer)
+    return model, tokenizer
+
+
+def save_policy(folder: str | Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
+    """Write a policy in the ordinary format, for ``AutoModelForCausalLM`` and ``AutoTokenizer`` to load.
+
+    Args:
+        folder: Created where it is missing.
+        model: Its weights are written as safetensors.
+        tokenizer: Written beside it.
+
+    Raises:
+        RewardiumError: When the folder cannot be written.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    except OSError as error:
+        raise RewardiumError(f"cannot write the policy to {folder}: {error}") from error

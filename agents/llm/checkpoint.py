@@ -1,0 +1,128 @@
+"""Checkpoints that are either there as a whole or not at all, in safetensors and JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rewardium.agents.llm.policy import Policy
+from rewardium.envs.errors import RewardiumError
+
+STATE_FILE = "state.json"
+OPTIMIZER_FILE = "optimizer.safetensors"
+POLICY_FOLDER = "policy"
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """What a trainer needs, beside weights and optimiser, to go on as if it had never stopped.
+
+    Seeds are functions of the update's number, so no random generator is among it.
+
+    Args:
+        update: The number of finished updates.
+        rewards: The memory of the reward on each process, as ``RewardState.state_dict`` gives it.
+    """
+
+    update: int
+    rewards: Sequence[Mapping[str, Any]]
+
+
+def save_checkpoint(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+    """Write a checkpoint beside its place, wait until it is on the disk, and move it there.
+
+    Args:
+        folder: Its place; an empty folder there is replaced.
+        policy: Saved so that ``load_policy(folder / "policy")`` reads it.
+        optimizer: An optimiser over ``policy.parameters()``, in that order.
+        state: The rest.
+    """
+    from safetensors.torch import save_file
+
+    temporary = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(temporary, ignore_errors=True)
+    temporary.mkdir(parents=True)
+    policy.save(temporary / POLICY_FOLDER)
+    save_file(_optimizer_tensors(policy, optimizer), temporary / OPTIMIZER_FILE)
+    rest = {"update": state.update, "rewards": list(state.rewards)}
+    (temporary / STATE_FILE).write_text(json.dumps(rest), encoding="utf-8")
+    for path in [*temporary.rglob("*"), temporary]:
+        _sync(path)
+    if folder.exists():
+        shutil.rmtree(folder)
+    temporary.rename(folder)
+    _sync(folder.parent)
+
+
+def load_training_state(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> TrainingState:
+    """Read the optimiser's state into an optimiser, and return the rest.
+
+    The policy itself is loaded with ``load_policy(folder / "policy")`` before.
+
+    Raises:
+        RewardiumError: When the checkpoint belongs to a policy with other parameters.
+    """
+    from safetensors.torch import load_file
+
+    tensors = load_file(folder / OPTIMIZER_FILE, device=str(policy.device))
+    names = [name for name, _ in policy.parameters()]
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        name, _, part = key.rpartition("/")
+        if name not in names:
+            raise RewardiumError(
+                f"the checkpoint {folder} holds an optimiser state for {name!r}, which is not trained here"
+            )
+        state.setdefault(names.index(name), {})[part] = tensor.cpu() if part == "step" else tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    rest = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
+    return TrainingState(int(rest["update"]), rest["rewards"])
+
+
+def latest_checkpoint(root: Path) -> Path | None:
+    """Return the newest complete checkpoint below ``root``, or None.
+
+    Example:
+        >>> latest_checkpoint(Path("no/such/run")) is None
+        True
+    """
+    complete = _complete(root)
+    return complete[-1] if complete else None
+
+
+def keep_latest(root: Path, count: int) -> None:
+    """Delete all but the ``count`` newest checkpoints below ``root``, and what an interrupted save has left."""
+    for folder in _complete(root)[: -max(count, 1)]:
+        shutil.rmtree(folder)
+    for folder in root.glob(".*.partial"):
+        shutil.rmtree(folder)
+
+
+def _complete(root: Path) -> list[Path]:
+    found = [path.parent for path in root.glob(f"*/{STATE_FILE}") if not path.parent.name.startswith(".")]
+    return sorted(found, key=lambda path: int(json.loads((path / STATE_FILE).read_text(encoding="utf-8"))["update"]))
+
+
+def _optimizer_tensors(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    names = [name for name, _ in policy.parameters()]
+    return {
+        f"{names[index]}/{part}": value.detach().contiguous()
+        for index, parts in optimizer.state_dict()["state"].items()
+        for part, value in parts.items()
+    }
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,659 @@
+"""Train a language-model policy with group-relative objectives: one file, read it from top to bottom.
+
+An update is a few lines of ``Trainer.train``: collect a rollout, compute advantages, step the optimiser, log, and now
+and then evaluate and save. Whatever is random in an update is a function of the seed and the update's number, so that
+a run that was stopped and resumed is the run that was never stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import torch
+import tyro
+import yaml
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+from rewardium import rewards
+from rewardium.agents.llm.advantage import Credit, Scale, has_variance, token_advantage
+from rewardium.agents.llm.chat import Chat
+from rewardium.agents.llm.checkpoint import (
+    POLICY_FOLDER,
+    TrainingState,
+    keep_latest,
+    latest_checkpoint,
+    load_training_state,
+    save_checkpoint,
+)
+from rewardium.agents.llm.evaluation import derived_seeds, evaluate, greedy
+from rewardium.agents.llm.logprobs import token_logprobs
+from rewardium.agents.llm.objectives import Totals, make_objective
+from rewardium.agents.llm.policy import DtypeName, Policy, load_policy
+from rewardium.agents.llm.rollout import Rollout, collect
+from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler
+from rewardium.agents.run_folder import RunFolder
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.text import make_text_vec
+from rewardium.rewards.ledger import LedgerSummary
+from rewardium.rewards.reward import Reward
+from rewardium.rewards.state import RewardState
+from rewardium.rewards.vector import DenseVectorReward
+
+logger = logging.getLogger(__name__)
+
+Metrics = dict[str, float]
+
+# What the seeds of an update are for.
+_TASKS, _ANSWERS, _ORDER, _EVALUATION = range(4)
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """Read the value of a flag that is a mapping in YAML; lists become tuples.
+
+    Raises:
+        RewardiumError: When it is not a mapping.
+
+    Example:
+        >>> read_mapping("{num_steps: 1, operand_kinds: [integer]}")
+        {'num_steps': 1, 'operand_kinds': ('integer',)}
+    """
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RewardiumError(f"{text!r} is not YAML: {error}") from error
+    if not isinstance(value, dict):
+        raise RewardiumError(f"{text!r} is not a mapping; write e.g. '{{num_steps: 1, operators: +}}'")
+    return {str(key): tuple(item) if isinstance(item, list) else item for key, item in value.items()}
+
+
+def _mapping_of_flag(arguments: list[str]) -> dict[str, Any]:
+    try:
+        return read_mapping(arguments[0])
+    except RewardiumError as error:
+        raise ValueError(str(error)) from error  # tyro shows it beside the flag
+
+
+YamlMapping = Annotated[
+    dict[str, Any],
+    tyro.constructors.PrimitiveConstructorSpec(
+        nargs=1,
+        metavar="YAML",
+        instance_from_str=_mapping_of_flag,
+        is_instance=lambda value: isinstance(value, dict),
+        str_from_instance=lambda value: [yaml.safe_dump(value, default_flow_style=True).strip()],
+    ),
+]
+"""A config field that is a mapping, and one YAML text on the command line."""
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """What a training run is."""
+
+    model: str
+    """Folder or hub name of the policy to start from."""
+    name: str = "grpo"
+    """Name of the run."""
+    runs: Path = Path("runs")
+    """Where run folders are."""
+
+    env: str = "rewardium/RandomCalculation-v0"
+    """Id of the text environment."""
+    env_kwargs: YamlMapping = field(default_factory=dict)
+    """Its arguments, as a YAML mapping."""
+    reward: str = "extrinsic"
+    """A reward expression, or the path of a YAML file."""
+    system: str | None = None
+    """System message, for models with a chat template."""
+
+    updates: int = 200
+    """Number of updates."""
+    prompts_per_update: int = 64
+    """Prompts of one update, over all processes."""
+    group_size: int = 8
+    """Answers to each prompt."""
+    max_new_tokens: int = 256
+    """Largest number of tokens of one answer."""
+    max_episode_tokens: int | None = None
+    """Largest number of tokens after the first prompt; None leaves it to the model's context."""
+    max_turns: int | None = None
+    """Largest number of answers of an episode; None leaves it to the environment."""
+    temperature: float = 1.0
+    """Temperature of sampling and training, above 0."""
+    top_p: float = 1.0
+    """Nucleus sampling; below 1 the sampled distribution is no longer the trained one."""
+    top_k: int = 0
+    """Sample from this many tokens only; 0 is all."""
+
+    objective: str = "grpo"
+    """Name of the objective."""
+    objective_kwargs: YamlMapping = field(default_factory=dict)
+    """Settings of the objective, as a YAML mapping, e.g. {clip_high: 0.28, kl_coefficient: 0.01}."""
+    credit: Credit = "episode"
+    """Which tokens a reward counts for: all, or those up to the place where it was earned."""
+    scale: Scale = "std"
+    """Whether advantages are divided by the standard deviation of their group."""
+    learning_rate: float = 1e-6
+    """Learning rate of AdamW; 1e-6 suits a model of billions of parameters, 1e-4 to 1e-3 a small one."""
+    warmup_updates: int = 0
+    """Updates over which the learning rate rises linearly; constant afterwards."""
+    weight_decay: float = 0.0
+    """Weight decay of AdamW."""
+    max_grad_norm: float = 1.0
+    """Gradients longer than this are shortened to it."""
+    epochs: int = 1
+    """Passes over each rollout."""
+    minibatches: int = 1
+    """Optimiser steps a pass."""
+    microbatch_tokens: int = 8192
+    """Tokens that go through the model together, padding included; it changes memory and speed, not the result."""
+
+    lora_rank: int | None = None
+    """Train a LoRA adapter of this rank, not all weights."""
+    dtype: DtypeName = "auto"
+    """Dtype of the forward pass."""
+    recompute: bool = False
+    """Recompute activations in the backward pass (gradient checkpointing)."""
+    max_batch_tokens: int = 262_144
+    """Largest number of tokens in the sampling cache."""
+    device: Literal["auto", "cpu"] = "auto"
+    """A GPU where there is one, or the CPU."""
+    seed: int = 0
+    """Seed of everything random."""
+
+    eval_every: int = 20
+    """Updates between greedy evaluations on held-out tasks; 0 is never."""
+    eval_tasks: int = 128
+    """Tasks of an evaluation."""
+    eval_env_kwargs: YamlMapping = field(default_factory=lambda: {"split": "test"})
+    """Arguments of the environment that differ in an evaluation, as a YAML mapping."""
+    checkpoint_every: int = 50
+    """Updates between checkpoints; the last update always has one."""
+    checkpoints_kept: int = 2
+    """How many checkpoints are kept."""
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.runs / self.name
+
+    def __post_init__(self) -> None:
+        at_least_one = (
+            "updates", "prompts_per_update", "max_new_tokens", "epochs", "minibatches", "microbatch_tokens",
+            "checkpoint_every", "checkpoints_kept", "eval_tasks",
+        )  # fmt: skip
+        for name in at_least_one:
+            if getattr(self, name) < 1:
+                raise RewardiumError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.group_size < 2:
+            raise RewardiumError(f"group_size must be at least 2, since answers are compared, got {self.group_size}")
+        if not self.temperature > 0.0:
+            raise RewardiumError(f"training needs a temperature above 0, got {self.temperature}")
+        if not self.learning_rate >= 0.0 or not self.max_grad_norm > 0.0 or self.seed < 0:
+            raise RewardiumError("learning_rate and seed must not be negative, max_grad_norm must be above 0")
+        if self.minibatches > self.prompts_per_update:
+            raise RewardiumError(f"{self.prompts_per_update} prompts cannot be cut into {self.minibatches} minibatches")
+
+    @property
+    def sampling(self) -> SamplingSettings:
+        """How answers are sampled in training."""
+        return SamplingSettings(self.temperature, self.top_p, self.top_k, self.max_new_tokens)
+
+
+class Trainer:
+    """Everything a run needs, and the loop.
+
+    Started under ``accelerate launch``, each process plays and learns from its share of the groups; gradients are
+    summed, so that all processes take the step that one process would take.
+
+    Args:
+        config: What the run is.
+        reward: The reward, where it is not ``config.reward``.
+        resume: Go on from the last complete checkpoint of the run folder, where there is one.
+
+    Raises:
+        RewardiumError: When something in the config does not exist or does not fit, before any long work.
+
+    Example:
+        >>> trainer = Trainer(TrainConfig(model="my/policy", updates=100))  # doctest: +SKIP
+        >>> trainer.train()  # doctest: +SKIP
+    """
+
+    def __init__(self, config: TrainConfig, *, reward: Reward | None = None, resume: bool = False) -> None:
+        from accelerate import Accelerator
+
+        self.config = config
+        self.accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="no")
+        self.objective = make_objective(config.objective, **config.objective_kwargs)
+        self.reward = rewards.load(config.reward) if reward is None else reward
+        self.groups = self._share_of_groups()
+        self.venv = self._make_env()
+        checkpoint = latest_checkpoint(config.folder / "checkpoints") if resume else None
+        torch.manual_seed(config.seed)  # the initial weights of an adapter
+        self.policy = self._load_policy(config.model if checkpoint is None else checkpoint / POLICY_FOLDER)
+        self.reference = self._load_reference()
+        self.chat = Chat(self.policy.tokenizer, system=config.system)
+        self.sampler = TransformersSampler(self.policy, max_batch_tokens=config.max_batch_tokens)
+        self.optimizer = torch.optim.AdamW(
+            [parameter for _, parameter in self.policy.parameters()],
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.finished_updates = 0
+        if checkpoint is not None:
+            self._restore(checkpoint)
+        self.accelerator.wait_for_everyone()  # the folder is looked at before the main process writes to it
+        self.run = self._open_run_folder(resume) if self.accelerator.is_main_process else None
+        self._asked_to_stop = False
+
+    def train(self, on_update: Callable[[int, Metrics], None] | None = None) -> bool:
+        """Run the updates that are left.
+
+        Args:
+            on_update: Called on the main process after each update with its number and metrics.
+
+        Returns:
+            Whether the run is complete; False when Ctrl-C ended it, in which case a checkpoint has been saved.
+        """
+        config = self.config
+        with self._stop_after_update():
+            if self.finished_updates == 0 and config.eval_every:
+                self._log(0, self.evaluate(0))
+            while self.finished_updates < config.updates and not self._everyone_stops():
+                update = self.finished_updates + 1
+                rollout, seconds_rollout = timed(lambda: self.collect(update))  # noqa: B023 - called at once
+                advantage = self.advantages(rollout)
+                metrics, seconds_update = timed(lambda: self.learn(update, rollout, advantage))  # noqa: B023
+                metrics |= self.describe(rollout, seconds_rollout, seconds_update)
+                if config.eval_every and (update % config.eval_every == 0 or update == config.updates):
+                    metrics |= self.evaluate(update)
+                self._log(update, metrics)
+                self.finished_updates = update
+                if update % config.checkpoint_every == 0 or update == config.updates:
+                    self.save()
+                if on_update is not None and self.run is not None:
+                    on_update(update, metrics)
+            complete = self.finished_updates >= config.updates
+            if not complete:
+                self.save()
+        self._close()
+        return complete
+
+    def collect(self, update: int) -> Rollout:
+        """Play this process's share of the update's groups.
+
+        Tasks and sampling noise are functions of (seed, update) and of the episode's place in the whole update.
+        """
+        config = self.config
+        group, size = self.groups, config.group_size
+        task_seeds = derived_seeds(config.prompts_per_update, config.seed, update, _TASKS)
+        sampling_seeds = derived_seeds(config.prompts_per_update * size, config.seed, update, _ANSWERS)
+        return collect(
+            self.sampler,
+            self.chat,
+            self.venv,
+            config.sampling,
+            task_seeds=np.repeat(task_seeds[group], size).tolist(),
+            sampling_seeds=sampling_seeds[group.start * size : group.stop * size].tolist(),
+            context_length=self.policy.context_length,
+            max_episode_tokens=config.max_episode_tokens,
+            max_turns=config.max_turns,
+        )
+
+    def advantages(self, rollout: Rollout) -> Tensor:
+        """Return the advantage of each sampled token, float32 [B, T]."""
+        config = self.config
+        return token_advantage(
+            rollout.rewards,
+            rollout.action_mask,
+            rollout.group,
+            rollout.valid,
+            credit=config.credit,
+            scale=config.scale,
+        )
+
+    def learn(self, update: int, rollout: Rollout, advantage: Tensor) -> Metrics:
+        """Take the optimiser steps of one update.
+
+        With one step in all, the policy that is trained is the one that sampled: the old log-probabilities are the new
+        ones without gradient, and every ratio is 1. With more steps the old ones are those noted while sampling, the
+        behaviour policy's own. How far the two computations are apart is logged as ``mismatch``.
+        """
+        config = self.config
+        learning_rate = config.learning_rate * min(1.0, update / max(config.warmup_updates, 1))
+        for parameters in self.optimizer.param_groups:
+            parameters["lr"] = learning_rate
+        self.policy.train(True)
+        steps = [
+            self._step(rollout, advantage, rows)
+            for epoch in range(config.epochs)
+            for rows in minibatches(rollout, config.minibatches, (config.seed, update, _ORDER, epoch))
+        ]
+        self.policy.train(False)
+        names = dict.fromkeys(name for step in steps for name in step)
+        metrics = {name: float(np.mean([step[name] for step in steps if name in step])) for name in names}
+        for name in ("mismatch/mean", "mismatch/max"):  # later steps train another policy than the one that sampled
+            metrics[name] = steps[0][name]
+        return metrics | {"learning_rate": learning_rate}
+
+    def _step(self, rollout: Rollout, advantage: Tensor, rows: Tensor) -> Metrics:
+        """Take one optimiser step on some rows; what they add to the loss is divided by the size of the whole step."""
+        config, device = self.config, self.policy.device
+        single_step = config.epochs * config.minibatches == 1
+        totals = self._totals(rollout, rows)
+        learning = rollout.valid[rows]
+        if self.objective.skips_zero_advantage:
+            learning = learning & (advantage[rows] != 0.0).any(1)
+        sums: Metrics = {"loss": 0.0}
+        worst = 0.0
+        for part in microbatches(rollout, rows[learning], config.microbatch_tokens):
+            prompts = [rollout.prompt_ids[row] for row in part.tolist()]
+            tokens, mask = rollout.token_ids[part].to(device), rollout.action_mask[part].to(device)
+            sampled_logp, part_advantage = rollout.logprobs[part].to(device), advantage[part].to(device)
+            logp = token_logprobs(self.policy, prompts, tokens, mask, temperature=config.temperature)
+            logp_old = logp.detach() if single_step else sampled_logp
+            logp_ref = self._reference_logprobs(prompts, tokens, mask)
+            loss, metrics = self.objective.loss(logp, logp_old, logp_ref, part_advantage, mask, totals)
+            loss.backward()  # type: ignore[no-untyped-call]
+            distance = (logp.detach() - sampled_logp)[mask].abs()
+            worst = max(worst, float(distance.max()))
+            parts = {"loss": loss, **metrics, "distance": distance.sum(), "distances": mask.sum()}
+            for name, value in parts.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach())
+        return self._apply_gradients(sums, worst)
+
+    def _apply_gradients(self, sums: Metrics, worst: float) -> Metrics:
+        """Add up gradients and metrics over the processes and step; without a single row to learn from, do nothing."""
+        everyone = self._gather((sums, worst))
+        metrics: Metrics = {}
+        for name in sorted({name for sums, _ in everyone for name in sums}):
+            metrics[name] = sum(sums.get(name, 0.0) for sums, _ in everyone)
+        count = metrics.pop("distances", 0.0)
+        # A group without variance teaches nothing; a step of such groups only was not computed, which is not 0.
+        metrics["mismatch/mean"] = metrics.pop("distance", 0.0) / count if count else math.nan
+        metrics["mismatch/max"] = max(worst for _, worst in everyone) if count else math.nan
+        metrics["grad_norm"] = 0.0
+        if count:
+            parameters = [parameter for _, parameter in self.policy.parameters()]
+            self._sum_gradients(parameters)
+            metrics["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm))
+            self.optimizer.step()
+            self.optimizer.zero_grad(set_to_none=True)
+        return metrics
+
+    def _sum_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
+        if self.accelerator.num_processes == 1:
+            return
+        flat = torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters])
+        flat = self.accelerator.reduce(flat, "sum")
+        start = 0
+        for parameter in parameters:
+            parameter.grad = flat[start : start + parameter.numel()].view_as(parameter).clone()
+            start += parameter.numel()
+
+    def _totals(self, rollout: Rollout, rows: Tensor) -> Totals:
+        """Count the tokens and answers of a step over all processes; episodes without a score do not count."""
+        counted = rows[rollout.valid[rows]]
+        everyone = self._gather((float(rollout.action_mask[counted].sum()), float(len(counted))))
+        tokens, sequences = (sum(column) for column in zip(*everyone, strict=True))
+        longest = self.config.max_episode_tokens or self.config.max_new_tokens * (self.config.max_turns or 1)
+        return Totals(max(tokens, 1.0), max(sequences, 1.0), float(longest))
+
+    @torch.no_grad()
+    def _reference_logprobs(self, prompts: list[list[int]], tokens: Tensor, mask: Tensor) -> Tensor | None:
+        if not self.objective.needs_reference:
+            return None
+        temperature = self.config.temperature
+        if self.reference is not None:
+            return token_logprobs(self.reference, prompts, tokens, mask, temperature=temperature)
+        with self.policy.as_reference() as reference:
+            return token_logprobs(reference, prompts, tokens, mask, temperature=temperature)
+
+    def describe(self, rollout: Rollout, seconds_rollout: float, seconds_update: float) -> Metrics:
+        """Return what the rollouts of all processes say, each number a mean over episodes unless its name says else."""
+        own = {
+            "returns": rollout.returns,
+            "valid": rollout.valid,
+            "success": rollout.success,
+            "truncated": rollout.truncated,
+            "tokens": rollout.action_mask.sum(1),
+            "surprise": -rollout.logprobs.sum(1),
+            "varied": has_variance(rollout.returns, rollout.group, rollout.valid),
+        }
+        everyone = self._gather(({name: column.double().numpy() for name, column in own.items()}, rollout.ledgers))
+        rows = {name: np.concatenate([columns[name] for columns, _ in everyone]) for name in own}
+        ledger = LedgerSummary()
+        for _, ledgers in everyone:
+            for terms in ledgers:
+                ledger.add_infos({"reward_terms": terms})
+        known = rows["returns"][rows["valid"] > 0]
+        return {
+            "success": float(rows["success"].mean()),
+            "reward/mean": float(known.mean()) if len(known) else math.nan,
+            "reward/std": float(known.std()) if len(known) else math.nan,
+            "reward/valid": float(rows["valid"].mean()),
+            "length/mean": float(rows["tokens"].mean()),
+            "length/max": float(rows["tokens"].max()),
+            "truncated": float(rows["truncated"].mean()),
+            # The mean surprise of sampled tokens is an unbiased estimate of the mean entropy where nothing is cut.
+            "entropy": float(rows["surprise"].sum() / rows["tokens"].sum()),
+            "groups/zero_variance": float(1.0 - rows["varied"].mean()),
+            "seconds/rollout": seconds_rollout,
+            "seconds/update": seconds_update,
+            "tokens_per_second": float(rows["tokens"].sum() / (seconds_rollout + seconds_update)),
+            **ledger.metrics(),
+        }
+
+    def evaluate(self, update: int) -> Metrics:
+        """Play held-out tasks greedily on the main process, the same tasks each time."""
+        if self.run is None:
+            return {}
+        config = self.config
+        evaluation, seconds = timed(
+            lambda: evaluate(
+                self.sampler,
+                self.chat,
+                config.env,
+                {**config.env_kwargs, **config.eval_env_kwargs},
+                greedy(config.sampling),
+                tasks=config.eval_tasks,
+                seed=int(derived_seeds(1, config.seed, _EVALUATION)[0]),
+                context_length=self.policy.context_length,
+            )
+        )
+        self.run.write_episodes(update, evaluation.episodes)
+        return {
+            "eval/success": evaluation.success_rate,
+            "eval/length": float(evaluation.lengths.mean()),
+            "seconds/evaluation": seconds,
+        }
+
+    def save(self) -> None:
+        """Write a checkpoint of the finished updates, unless it is there."""
+        states = self._gather((self.venv.state.state_dict(), self.venv._tracker.episode.tolist()))
+        if self.run is None:
+            return
+        root = self.config.folder / "checkpoints"
+        folder = self.run.checkpoint_dir(self.finished_updates)
+        if latest_checkpoint(root) != folder:
+            memory = [{"state": state, "episode": episode} for state, episode in states]
+            save_checkpoint(folder, self.policy, self.optimizer, TrainingState(self.finished_updates, memory))
+            keep_latest(root, self.config.checkpoints_kept)
+
+    def _restore(self, checkpoint: Path) -> None:
+        state = load_training_state(checkpoint, self.policy, self.optimizer)
+        self.finished_updates = state.update
+        if len(state.rewards) != self.accelerator.num_processes:
+            raise RewardiumError(
+                f"the checkpoint {checkpoint} was written by {len(state.rewards)} processes, which each hold a part of "
+                f"the reward's memory; resume with as many, not with {self.accelerator.num_processes}"
+            )
+        memory = state.rewards[self.accelerator.process_index]
+        self.venv.state = RewardState.from_state_dict(memory["state"])
+        self.venv._tracker.episode[:] = memory["episode"]
+
+    def _share_of_groups(self) -> slice:
+        processes, prompts = self.accelerator.num_processes, self.config.prompts_per_update
+        if prompts % processes or prompts // processes < self.config.minibatches:
+            raise RewardiumError(
+                f"prompts_per_update={prompts} cannot be shared evenly by {processes} processes in "
+                f"{self.config.minibatches} minibatches each"
+            )
+        share = prompts // processes
+        return slice(self.accelerator.process_index * share, (self.accelerator.process_index + 1) * share)
+
+    def _make_env(self) -> DenseVectorReward:
+        config = self.config
+        count = (self.groups.stop - self.groups.start) * config.group_size
+        if config.eval_every:  # a wrong argument shows now, not at the first evaluation
+            kwargs = {**config.env_kwargs, **config.eval_env_kwargs}
+            make_text_vec(config.env, 1, autoreset_mode=AutoresetMode.DISABLED, **kwargs).close()
+        venv = make_text_vec(config.env, count, autoreset_mode=AutoresetMode.DISABLED, **config.env_kwargs)
+        return DenseVectorReward(venv, self.reward)
+
+    def _load_policy(self, name: str | Path) -> Policy:
+        return load_policy(
+            name,
+            dtype=self.config.dtype,
+            device=self.accelerator.device,
+            lora_rank=self.config.lora_rank,
+            recompute=self.config.recompute,
+        )
+
+    def _load_reference(self) -> Policy | None:
+        """Load the policy before training a second time, where it is needed and no adapter can be switched off."""
+        if not self.objective.needs_reference or self.policy.lora:
+            return None
+        config = self.config
+        return load_policy(config.model, dtype=config.dtype, device=self.accelerator.device, trainable=False)
+
+    def _open_run_folder(self, resume: bool) -> RunFolder:
+        run = RunFolder(self.config.folder, self.config, reward=self.reward, resume=resume)
+        if resume:
+            run.truncate(self.finished_updates if self.finished_updates else -1)
+        return run
+
+    def _log(self, update: int, metrics: Metrics) -> None:
+        if self.run is not None:
+            self.run.log(update, metrics)
+
+    def _close(self) -> None:
+        if self.run is not None:
+            self.run.finish()
+            self.run.close()
+        self.venv.close()
+        self.accelerator.wait_for_everyone()
+
+    def _gather(self, value: Any) -> list[Any]:
+        """Return the value of every process, in their order."""
+        from accelerate.utils import gather_object
+
+        return list(gather_object([value]))
+
+    def _everyone_stops(self) -> bool:
+        return any(self._gather(self._asked_to_stop))
+
+    @contextmanager
+    def _stop_after_update(self) -> Iterator[None]:
+        """Let Ctrl-C end the run after the update at work; a second one ends it at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def ask(number: int, frame: Any) -> None:
+            if self._asked_to_stop:
+                raise KeyboardInterrupt
+            self._asked_to_stop = True
+            logger.warning("stopping after this update; press Ctrl-C again to stop at once and lose it")
+
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+
+def minibatches(rollout: Rollout, count: int, key: tuple[int, ...]) -> list[Tensor]:
+    """Deal the groups of a rollout into minibatches; groups stay whole.
+
+    Args:
+        rollout: B episodes.
+        count: Number of minibatches, at most the number of groups.
+        key: What the order is drawn from.
+
+    Returns:
+        ``count`` tensors of int64 row numbers; every row is in one of them.
+    """
+    groups = sorted(set(rollout.group.tolist()))
+    order = np.random.default_rng(np.random.SeedSequence(key)).permutation(groups)
+    return [
+        torch.isin(rollout.group, torch.from_numpy(order[start::count])).nonzero().squeeze(1) for start in range(count)
+    ]
+
+
+def microbatches(rollout: Rollout, rows: Tensor, budget: int) -> list[Tensor]:
+    """Cut rows into parts that fit the memory, so that little is computed twice or for nothing.
+
+    Rows of one group read their prompt once if they are in one part; rows of one length need no padding. Which matters
+    more depends on the lengths, so both orders are tried.
+
+    Args:
+        rollout: The episodes.
+        rows: int64 [R], the rows to cut.
+        budget: The largest number of tokens of a part, distinct prompts and padding included; a row that is longer is
+            a part of its own.
+
+    Returns:
+        int64 tensors of row numbers; every given row is in one of them.
+    """
+    lengths, groups = rollout.lengths.tolist(), rollout.group.tolist()
+    longest: dict[int, int] = {}
+    for row in rows.tolist():
+        longest[groups[row]] = max(longest.get(groups[row], 0), lengths[row])
+    by_length = sorted(rows.tolist(), key=lambda row: (lengths[row], groups[row]))
+    by_group = sorted(rows.tolist(), key=lambda row: (longest[groups[row]], groups[row]))
+    cuts = [_cut(rollout, order, budget) for order in (by_length, by_group)]
+    return [torch.tensor(part) for part in min(cuts, key=lambda cut: cut[1])[0]]
+
+
+def _cut(rollout: Rollout, order: list[int], budget: int) -> tuple[list[list[int]], int]:
+    """Fill parts in the given order; returns them, and the number of tokens of all of them."""
+    lengths, groups = rollout.lengths.tolist(), rollout.group.tolist()
+    parts: list[list[int]] = []
+    costs: list[int] = []
+    prompts: set[int] = set()  # of the part at work
+    width = prompt_width = 0
+    for row in order:
+        width, prompt_width = max(width, lengths[row]), max(prompt_width, len(rollout.prompt_ids[row]))
+        prompts.add(groups[row])
+        size = len(parts[-1]) + 1 if parts else 1
+        cost = len(prompts) * prompt_width + size * width
+        if parts and cost <= budget:
+            parts[-1].append(row)
+            costs[-1] = cost
+        else:
+            prompts, width, prompt_width = {groups[row]}, lengths[row], len(rollout.prompt_ids[row])
+            parts.append([row])
+            costs.append(width + prompt_width)
+    return parts, sum(costs)
+
+
+def timed(work: Callable[[], Any]) -> tuple[Any, float]:
+    """Return what ``work`` returns, and the seconds it took; work queued on a GPU is waited for."""
+    start = time.perf_counter()
+    result = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return result, time.perf_counter() - start
