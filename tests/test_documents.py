@@ -12,15 +12,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def programs() -> list[tuple[str, str]]:
-    """Return each section's blocks, joined, with a name; a block of an interactive session is left to doctest."""
+def programs() -> list[tuple[str, str, str]]:
+    """Return each section's name, its blocks of Python joined, and the output that it shows (``text`` blocks)."""
     found = []
     for document in ("README.md", "CONTRIBUTING.md"):
         sections = re.split(r"^## +(.*)$", (ROOT / document).read_text(encoding="utf-8"), flags=re.MULTILINE)
         for title, text in zip(["opening", *sections[1::2]], sections[::2], strict=True):
             blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+            output = re.findall(r"^```\n\n```text\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
             if blocks:
-                found.append((f"{document}: {title}", "\n".join(blocks)))
+                found.append((f"{document}: {title}", "\n".join(blocks), "".join(output)))
     return found
 
 
@@ -28,16 +29,17 @@ PROGRAMS = programs()
 
 
 def test_the_guides_have_examples():
-    titles = [name for name, _ in PROGRAMS]
+    titles = [name for name, _, _ in PROGRAMS]
     for guide in ("Add a reward", "Add an environment", "Add an objective"):
         assert f"CONTRIBUTING.md: {guide}" in titles
 
 
-@pytest.mark.parametrize(("name", "program"), PROGRAMS, ids=[name for name, _ in PROGRAMS])
-def test_the_example_runs(name, program, tmp_path):
+@pytest.mark.parametrize(("name", "program", "output"), PROGRAMS, ids=[name for name, _, _ in PROGRAMS])
+def test_the_example_runs_and_prints_what_the_document_shows(name, program, output, tmp_path):
     file = tmp_path / "example.py"
     file.write_text(program, encoding="utf-8")
     result = subprocess.run(
         [sys.executable, file], cwd=tmp_path, capture_output=True, text=True, timeout=240, check=False
     )
     assert result.returncode == 0, result.stderr
+    assert output in result.stdout

@@ -25,8 +25,9 @@ def token_logprobs(
 ) -> Tensor:
     """Compute the log-probability of each sampled token given all before it.
 
-    The rows of a GRPO group begin with one prompt. With ``share_prompts`` it is read once and the rows attend to its
-    keys and values, through which the gradient flows back: the same numbers for fewer tokens.
+    Nothing is computed twice. The rows of a GRPO group begin with one prompt: with ``share_prompts`` it is read once
+    and the rows attend to its keys and values, through which the gradient flows back. Equal answers to one prompt,
+    which a small or confident policy gives often, are one row for the model. Values and gradients stay the same.
 
     Args:
         policy: The policy.
@@ -42,14 +43,31 @@ def token_logprobs(
     if not bool(mask_BT.any()):
         return torch.zeros(mask_BT.shape, device=policy.device)
     width = int(mask_BT.any(0).nonzero().max()) + 1  # what follows the last wanted token changes nothing
-    tokens, mask = tokens_BT[:, :width], mask_BT[:, :width]
+    numbers, rows = _distinct(prompt_ids, tokens_BT[:, :width], mask_BT[:, :width])
+    prompts, tokens, mask = [prompt_ids[row] for row in rows], tokens_BT[rows, :width], mask_BT[rows, :width]
     # Recomputed activations leave no keys and values to share.
     shared = share_prompts and not policy.recompute and pads_freely(policy.model)
     with policy.autocast():
-        logits_NV = (_logits_shared if shared else _logits_plain)(policy, prompt_ids, tokens, mask)
+        logits_NV = (_logits_shared if shared else _logits_plain)(policy, prompts, tokens, mask)
     logits_NV = logits_NV.float() / (temperature or 1.0)
     chosen_N = logits_NV.gather(1, tokens[mask][:, None]).squeeze(1) - logits_NV.logsumexp(1)
-    return torch.zeros(mask_BT.shape, device=policy.device).index_put((mask_BT,), chosen_N)
+    logprobs_RT = torch.zeros(mask.shape, device=policy.device).index_put((mask,), chosen_N)
+    return torch.nn.functional.pad(logprobs_RT, (0, mask_BT.shape[1] - width))[numbers]
+
+
+def _distinct(prompt_ids: Sequence[Sequence[int]], tokens_BT: Tensor, mask_BT: Tensor) -> tuple[list[int], list[int]]:
+    """Return for each row the number of its like among the distinct rows, and one row for each of those."""
+    numbers: list[int] = []
+    rows: list[int] = []
+    known: dict[Any, int] = {}
+    for row, key in enumerate(
+        zip(map(tuple, prompt_ids), map(tuple, tokens_BT.tolist()), map(tuple, mask_BT.tolist()), strict=True)
+    ):
+        if key not in known:
+            known[key] = len(rows)
+            rows.append(row)
+        numbers.append(known[key])
+    return numbers, rows
 
 
 def _logits_plain(policy: Policy, prompt_ids: Sequence[Sequence[int]], tokens_BT: Tensor, mask_BT: Tensor) -> Tensor:

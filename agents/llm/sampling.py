@@ -212,7 +212,7 @@ class TransformersSampler:
         # Padded on the right, a causal model needs no mask: no token sees what comes after it.
         last_UP = place_P == lengths_U[:, None] - 1
         logits_UV = logits_at(model, last_UP, input_ids=ids_UP, past_key_values=cache, use_cache=True)
-        grow(cache, rows_B, room)
+        grow(cache, rows_B)
         seen_BP = None
         if len({len(prompt) for prompt in distinct}) > 1:
             seen_UP = place_P < lengths_U[:, None]

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from rewardium.envs.errors import RewardiumError
 
@@ -59,6 +59,20 @@ class Verdict:
     correct: bool
     graded: float
     reason: str
+
+
+class Reading(NamedTuple):
+    """What a response's answer stands for.
+
+    Args:
+        answer: The text of the answer, None where the response has none.
+        value: The number it stands for, None where it stands for none.
+        fault: Why there is no value, in words; empty where there is one.
+    """
+
+    answer: str | None
+    value: Fraction | None
+    fault: str
 
 
 def boxed(text: str) -> str | None:
@@ -223,41 +237,62 @@ def check(response: Any, reference: str, where: AnswerFrom = "boxed") -> Verdict
         >>> check("I do not know", "3/4").reason
         'the response has no \\boxed{} that is closed'
     """
-    if where not in ("boxed", "last_line"):
-        raise RewardiumError(f"an answer is read from 'boxed' or 'last_line', got {where!r}")
     if not isinstance(reference, str):
         raise RewardiumError(f"a reference must be the text of a rational number such as '3/4', got {reference!r}")
+    reading = read_answer(response, where)
+    if reading.answer is None or reading.value is None:
+        parse_reference(reference)
+        return Verdict(reading.answer, None, False, 0.0, reading.fault)
+    return _judge(reading.answer, reference)
+
+
+@lru_cache(maxsize=8192)
+def _judge(answer: str, reference: str) -> Verdict:
+    value, truth = parse_rational(answer), parse_reference(reference)
+    correct = value == truth
+    reason = "the answer equals the reference" if correct else "the answer differs from the reference"
+    return Verdict(answer, value, correct, graded_reward(value, truth), reason)
+
+
+def read_answer(response: Any, where: AnswerFrom = "boxed") -> Reading:
+    r"""Find the answer in a response and read it; this is ``check`` without a reference.
+
+    Args:
+        response: What the policy wrote; anything, and of any size.
+        where: Where the answer stands: ``"boxed"`` or ``"last_line"``.
+
+    Returns:
+        The reading, remembered for the answer's text.
+
+    Raises:
+        RewardiumError: When ``where`` is unknown, never for a response.
+
+    Example:
+        >>> read_answer(r"It is \boxed{3/4}.").value, read_answer(r"\boxed{pi}").fault
+        (Fraction(3, 4), "'pi' is not a rational number")
+    """
+    if where not in ("boxed", "last_line"):
+        raise RewardiumError(f"an answer is read from 'boxed' or 'last_line', got {where!r}")
     if not isinstance(response, str):
-        return _missing(reference, f"the response is no text but {type(response).__name__}")
+        return Reading(None, None, f"the response is no text but {type(response).__name__}")
     answer = boxed(response) if where == "boxed" else last_line(response)
     if answer is None:
-        return _missing(reference, NO_BOX if where == "boxed" else "the response is empty")
+        return Reading(None, None, NO_BOX if where == "boxed" else "the response is empty")
     if len(answer) > MAX_ANSWER_LENGTH:
-        # Kept out of the memory of ``_judge``, which so stays small whatever a policy writes.
-        shown = answer[:MAX_ANSWER_LENGTH]
-        return Verdict(shown, None, False, 0.0, f"the answer has more than {MAX_ANSWER_LENGTH} characters")
-    return _judge(answer, reference)
+        # Kept out of the memory of ``_read``, which so stays small whatever a policy writes.
+        return Reading(answer[:MAX_ANSWER_LENGTH], None, f"the answer has more than {MAX_ANSWER_LENGTH} characters")
+    return _read(answer)
 
 
 NO_BOX = r"the response has no \boxed{} that is closed"
 
 
-@lru_cache(maxsize=256)
-def _missing(reference: str, reason: str) -> Verdict:
-    parse_reference(reference)
-    return Verdict(None, None, False, 0.0, reason)
-
-
 @lru_cache(maxsize=8192)
-def _judge(answer: str, reference: str) -> Verdict:
-    truth = parse_reference(reference)
+def _read(answer: str) -> Reading:
     try:
-        value = parse_rational(answer)
+        return Reading(answer, parse_rational(answer), "")
     except NotRationalError as error:
-        return Verdict(answer, None, False, 0.0, str(error))
-    correct = value == truth
-    reason = "the answer equals the reference" if correct else "the answer differs from the reference"
-    return Verdict(answer, value, correct, graded_reward(value, truth), reason)
+        return Reading(answer, None, str(error))
 
 
 @lru_cache(maxsize=1024)

@@ -5,14 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rewardium.envs.errors import RewardiumError
-from rewardium.envs.math.rational import AnswerFrom, check
+from rewardium.envs.math.rational import AnswerFrom, read_answer
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import register
 from rewardium.rewards.reward import RewardSource
 from rewardium.rewards.source import Score
 from rewardium.rewards.sources._columns import NO_RESPONSE, WHERE, no_score, require_one_of, responses
-
-_ANY_NUMBER = "0"  # the checker wants a reference; whether the answer can be read does not depend on it
 
 
 @register("format")
@@ -72,5 +70,4 @@ class Format(RewardSource):
             if not opened or not closed or "</think>" in before + after or "<think>" in rest:
                 return "the response has not exactly one <think>...</think>"
             text = after
-        verdict = check(text, _ANY_NUMBER, self.where)
-        return verdict.reason if verdict.value is None else None
+        return read_answer(text, self.where).fault or None

@@ -29,6 +29,8 @@ class Config:
     """How often the bare and the rewarded environment take turns; short turns share the machine's ups and downs."""
     steps: int = 2
     """Steps of each turn."""
+    num_steps: tuple[int, int] = (1, 20)
+    """Smallest and largest number of operations of a task; with 1 1 the bare environment has the least to do."""
     seed: int = 0
     """Seed of the tasks and of the answers."""
     json: Path | None = None
@@ -84,7 +86,9 @@ def make(config: Config, reward: str | None, seed: int) -> Side:
     from rewardium.envs.text import make_text_vec
     from rewardium.rewards.vector import DenseVectorReward
 
-    venv: Any = make_text_vec(ENVIRONMENT, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    venv: Any = make_text_vec(
+        ENVIRONMENT, config.num_envs, autoreset_mode=AutoresetMode.SAME_STEP, num_steps=config.num_steps
+    )
     if reward is not None:
         venv = DenseVectorReward(venv, reward)
     _, infos = venv.reset(seed=seed)

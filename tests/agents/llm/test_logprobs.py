@@ -5,11 +5,14 @@ import torch
 
 from rewardium.agents.llm.logprobs import token_logprobs
 
-PROMPTS = [[5, 6, 7], [5, 6, 7], [8, 9], [10]]
-TOKENS = torch.tensor([[11, 12, 13, 14], [15, 16, 0, 0], [17, 18, 19, 0], [20, 21, 22, 23]])
-# The third row holds a reply in the middle, the first ends early.
+PROMPTS = [[5, 6, 7], [5, 6, 7], [8, 9], [10], [8, 9], [8, 9]]
+# The third row holds a reply in the middle, the first ends early; the fifth is the third, the sixth is not.
+TOKENS = torch.tensor(
+    [[11, 12, 13, 14], [15, 16, 0, 0], [17, 18, 19, 0], [20, 21, 22, 23], [17, 18, 19, 0], [17, 18, 20, 0]]
+)
 MASK = torch.tensor(
     [[True, True, True, False], [True, True, False, False], [True, False, True, False], [True, True, True, True]]
+    + [[True, False, True, False]] * 2
 )
 
 

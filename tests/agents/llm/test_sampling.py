@@ -46,12 +46,12 @@ def test_greedy_answers_are_those_of_generate(kind):
     policy = architecture(kind)
     assert pads_freely(policy.model) == (kind == "plain attention")
     completions = TransformersSampler(policy).generate(
-        PROMPTS, SamplingSettings(temperature=0.0, max_new_tokens=12), seeds=range(6)
+        PROMPTS, SamplingSettings(temperature=0.0, max_new_tokens=50), seeds=range(6)
     )
     for prompt, completion in zip(PROMPTS, completions, strict=True):
         ids = torch.tensor([prompt])
         expected = policy.model.generate(
-            ids, attention_mask=torch.ones_like(ids), max_new_tokens=12, do_sample=False, pad_token_id=0
+            ids, attention_mask=torch.ones_like(ids), max_new_tokens=50, do_sample=False, pad_token_id=0
         )
         assert completion.token_ids == expected[0, len(prompt) :].tolist()
 
