@@ -20,12 +20,16 @@ AnswerFrom = Literal["boxed", "last_line"]
 MAX_ANSWER_LENGTH = 200
 """Characters of an answer; a longer one is not read."""
 
+MAX_REMEMBERED_LENGTH = 4000
+"""Characters of a response whose verdict is remembered; environment and sources then judge it once."""
+
 MAX_EXPONENT = 100
 """Largest absolute exponent of scientific notation."""
 
 INVERSE_EPSILON = 10**6
 """One over the epsilon of the graded reward, which is 1e-6."""
 
+_PLACES = ("boxed", "last_line")
 _BRACES = re.compile(r"\\boxed\s*+\{|\\.|[{}]", re.DOTALL)
 _PLAIN = re.compile(r"([+-]?[0-9]++)(?:/([1-9][0-9]*+))?")
 _SIGNED = r"[+-]?\s*+"
@@ -226,7 +230,7 @@ def check(response: Any, reference: str, where: AnswerFrom = "boxed") -> Verdict
         where: Where the answer stands: ``"boxed"`` or ``"last_line"``.
 
     Returns:
-        The verdict. It is remembered for the answer, so that a second caller pays little for the same response.
+        The verdict. Verdicts are remembered, so that a second caller pays little for the same response.
 
     Raises:
         RewardiumError: When the reference is no rational number or ``where`` is unknown, never for a response.
@@ -239,11 +243,20 @@ def check(response: Any, reference: str, where: AnswerFrom = "boxed") -> Verdict
     """
     if not isinstance(reference, str):
         raise RewardiumError(f"a reference must be the text of a rational number such as '3/4', got {reference!r}")
+    if type(response) is str and len(response) <= MAX_REMEMBERED_LENGTH and where in _PLACES:
+        return _check_remembered(response, reference, where)
+    return _check(response, reference, where)
+
+
+def _check(response: Any, reference: str, where: AnswerFrom) -> Verdict:
     reading = read_answer(response, where)
     if reading.answer is None or reading.value is None:
         parse_reference(reference)
         return Verdict(reading.answer, None, False, 0.0, reading.fault)
     return _judge(reading.answer, reference)
+
+
+_check_remembered = lru_cache(maxsize=4096)(_check)
 
 
 @lru_cache(maxsize=8192)
@@ -262,7 +275,7 @@ def read_answer(response: Any, where: AnswerFrom = "boxed") -> Reading:
         where: Where the answer stands: ``"boxed"`` or ``"last_line"``.
 
     Returns:
-        The reading, remembered for the answer's text.
+        The reading. Readings are remembered like verdicts.
 
     Raises:
         RewardiumError: When ``where`` is unknown, never for a response.
@@ -271,10 +284,16 @@ def read_answer(response: Any, where: AnswerFrom = "boxed") -> Reading:
         >>> read_answer(r"It is \boxed{3/4}.").value, read_answer(r"\boxed{pi}").fault
         (Fraction(3, 4), "'pi' is not a rational number")
     """
-    if where not in ("boxed", "last_line"):
+    if where not in _PLACES:
         raise RewardiumError(f"an answer is read from 'boxed' or 'last_line', got {where!r}")
+    if type(response) is str and len(response) <= MAX_REMEMBERED_LENGTH:
+        return _find_remembered(response, where)
     if not isinstance(response, str):
         return Reading(None, None, f"the response is no text but {type(response).__name__}")
+    return _find(response, where)
+
+
+def _find(response: str, where: AnswerFrom) -> Reading:
     answer = boxed(response) if where == "boxed" else last_line(response)
     if answer is None:
         return Reading(None, None, NO_BOX if where == "boxed" else "the response is empty")
@@ -283,6 +302,8 @@ def read_answer(response: Any, where: AnswerFrom = "boxed") -> Reading:
         return Reading(answer[:MAX_ANSWER_LENGTH], None, f"the answer has more than {MAX_ANSWER_LENGTH} characters")
     return _read(answer)
 
+
+_find_remembered = lru_cache(maxsize=4096)(_find)
 
 NO_BOX = r"the response has no \boxed{} that is closed"
 

@@ -75,7 +75,7 @@ def test_microbatches_add_up_to_the_whole_step(normalisation, parts):
         loss.backward()
         total += float(loss.detach())
         metrics = {name: metrics.get(name, 0.0) + float(value) for name, value in part_metrics.items()}
-    assert total == pytest.approx(float(expected), abs=1e-6)
+    assert total == pytest.approx(float(expected.detach()), abs=1e-6)
     torch.testing.assert_close(cut.grad, whole.grad)
     assert metrics == pytest.approx({name: float(value) for name, value in expected_metrics.items()}, abs=1e-6)
 
