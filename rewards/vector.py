@@ -100,6 +100,21 @@ class DenseVectorReward(VectorWrapper):
         infos = {**infos, **vector_entries(outcome, batch.env, self.num_envs, np.array(extrinsic))}
         return observations, paid(outcome, batch.env, self.num_envs), terminated, truncated, infos
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the reward remembers as plain JSON values, for a checkpoint between two resets."""
+        return {"reward": self.state.state_dict(), "episode": self._tracker.episode.tolist()}
+
+    def load_state_dict(self, plain: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned, with the same number of environments.
+
+        Raises:
+            RewardiumError: When it belongs to another number of environments.
+        """
+        if len(plain["episode"]) != self.num_envs:
+            raise RewardiumError(f"a state of {len(plain['episode'])} environments does not fit {self.num_envs}")
+        self.state = RewardState.from_state_dict(plain["reward"])
+        self._tracker.episode[:] = plain["episode"]
+
 
 def paid(outcome: Outcome, rows: NDArray[np.int64], num_envs: int) -> NDArray[np.float32]:
     """Spread an outcome of B rows over N environments; rows without a transition pay 0.

@@ -60,10 +60,10 @@ class Config:
     seeds: tuple[int, ...] = (0,)
     """Repeat everything for these seeds, and show mean and spread."""
 
-    updates: int = 35
+    updates: int = 40
     """GRPO updates of each run."""
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 2e-4
     """Learning rate of each run."""
 
     prompts_per_update: int = 64

@@ -29,7 +29,7 @@ class TrainingState:
 
     Args:
         update: The number of finished updates.
-        rewards: The memory of the reward on each process, as ``RewardState.state_dict`` gives it.
+        rewards: The memory of the reward on each process, as ``DenseVectorReward.state_dict`` gives it.
     """
 
     update: int

@@ -47,7 +47,6 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
 from rewardium.rewards.ledger import LedgerSummary
 from rewardium.rewards.reward import Reward
-from rewardium.rewards.state import RewardState
 from rewardium.rewards.vector import DenseVectorReward
 
 logger = logging.getLogger(__name__)
@@ -482,13 +481,12 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint of the finished updates, unless it is there."""
-        states = self._gather((self.venv.state.state_dict(), self.venv._tracker.episode.tolist()))
+        memory = self._gather(self.venv.state_dict())
         if self.run is None:
             return
         root = self.config.folder / "checkpoints"
         folder = self.run.checkpoint_dir(self.finished_updates)
         if latest_checkpoint(root) != folder:
-            memory = [{"state": state, "episode": episode} for state, episode in states]
             save_checkpoint(folder, self.policy, self.optimizer, TrainingState(self.finished_updates, memory))
             keep_latest(root, self.config.checkpoints_kept)
 
@@ -500,9 +498,7 @@ class Trainer:
                 f"the checkpoint {checkpoint} was written by {len(state.rewards)} processes, which each hold a part of "
                 f"the reward's memory; resume with as many, not with {self.accelerator.num_processes}"
             )
-        memory = state.rewards[self.accelerator.process_index]
-        self.venv.state = RewardState.from_state_dict(memory["state"])
-        self.venv._tracker.episode[:] = memory["episode"]
+        self.venv.load_state_dict(state.rewards[self.accelerator.process_index])
 
     def _share_of_groups(self) -> slice:
         processes, prompts = self.accelerator.num_processes, self.config.prompts_per_update

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -187,3 +189,27 @@ def test_the_environments_own_rewards_are_not_changed():
     rewards[:] = 7.0
     assert infos["extrinsic_reward"].tolist() == [-0.5, 0.0]
     assert infos["reward_terms"]["extrinsic"]["raw"].tolist() == [-0.5, 0.0]
+
+
+def test_a_restored_state_goes_on_where_the_first_stopped():
+    def make_venv():
+        return DenseVectorReward(
+            gym.make_vec("rewardium/RandomCalculation-v0", num_envs=2, num_steps=1), "anneal(verify, steps=8)"
+        )
+
+    def play(venv, seed):
+        _, infos = venv.reset(seed=seed)
+        answers = [f"\\boxed{{{infos['task'][0].reference}}}", "\\boxed{-1}"]
+        return venv.step(answers)[1].tolist()
+
+    whole = make_venv()
+    play(whole, 0)
+    play(whole, 1)
+    plain = json.loads(json.dumps(whole.state_dict()))
+    restored = make_venv()
+    restored.load_state_dict(plain)
+    expected = play(whole, 2)
+    assert play(make_venv(), 2) != expected
+    assert play(restored, 2) == expected
+    with pytest.raises(RewardiumError, match="2 environments does not fit 3"):
+        DenseVectorReward(gym.make_vec("rewardium/RandomCalculation-v0", num_envs=3), "verify").load_state_dict(plain)
