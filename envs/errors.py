@@ -1,4 +1,4 @@
-"""The exceptions and warnings of the suite."""
+"""The exceptions of the suite."""
 
 from __future__ import annotations
 
@@ -8,10 +8,6 @@ from difflib import get_close_matches
 
 class RewardiumError(Exception):
     """Base class of every error that the suite raises on bad input."""
-
-
-class RewardiumWarning(UserWarning):
-    """Base class of every warning that the suite gives."""
 
 
 class MissingExtraError(RewardiumError, ImportError):

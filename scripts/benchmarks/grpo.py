@@ -30,6 +30,9 @@ class Config:
     """How often the two trainers take turns; each turn starts from the same weights."""
     steps: int = 6
     """Optimisation steps of each turn; the first is not timed."""
+    reward: str = "verify"
+    """What both train on. With --pretrain-steps 0 and a reward such as length(maximum=64), every answer and every
+    return differs, so that nothing can be skipped or shared."""
     num_prompts: int = 16
     """Prompts in a step."""
     group_size: int = 8
@@ -147,9 +150,13 @@ def require_trl(config: Config) -> None:
 
 def build_model(config: Config, folder: Path) -> Path:
     """Build the small character model and teach it sums in part, so that its groups of answers differ in reward."""
+    from rewardium.agents.llm.character import build_character_policy
     from rewardium.agents.llm.pretraining import PretrainingConfig, pretrain_policy
 
-    pretrain_policy(folder, PretrainingConfig(seed=config.seed, steps=config.pretrain_steps))
+    if config.pretrain_steps:
+        pretrain_policy(folder, PretrainingConfig(seed=config.seed, steps=config.pretrain_steps))
+    else:
+        build_character_policy(folder, seed=config.seed)
     return folder
 
 
@@ -164,7 +171,7 @@ def train_ours(config: Config, model: str | Path, folder: Path) -> Turn:
             runs=folder,
             env=ENVIRONMENT,
             env_kwargs=environment_arguments(),
-            reward="verify",
+            reward=config.reward,
             updates=config.steps,
             prompts_per_update=config.num_prompts,
             group_size=config.group_size,
@@ -248,7 +255,7 @@ def train_trl(config: Config, model: str | Path, folder: Path) -> Turn:
     def reward(
         prompts: list[str], completions: list[str], completion_ids: list[list[int]], index: list[int], **_: Any
     ) -> list[float]:
-        values = verify(completions, [pairs[number][1] for number in index])
+        values = score(config.reward, completions, [pairs[number][1] for number in index])
         turn.add(sum(len(ids) for ids in completion_ids), values, config.group_size)
         turn.prompts += prompts
         return values
@@ -288,7 +295,7 @@ def trl_settings(config: Config, folder: Path) -> dict[str, Any]:
         "learning_rate": config.learning_rate,
         "lr_scheduler_type": "constant",
         "warmup_steps": 0,
-        "optim": "adamw_torch",
+        "optim": "adamw_torch_fused",
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
         "beta": 0.0,
@@ -311,8 +318,8 @@ def trl_settings(config: Config, folder: Path) -> dict[str, Any]:
     }
 
 
-def verify(completions: Sequence[str], tasks: Sequence[Any]) -> list[float]:
-    """Score answers with the source ``verify``, as our trainer does."""
+def score(reward: str, completions: Sequence[str], tasks: Sequence[Any]) -> list[float]:
+    """Score answers with the reward that our trainer gets."""
     from rewardium import rewards
     from rewardium.envs.transition import Transition, TransitionBatch
     from rewardium.rewards import RewardState
@@ -321,7 +328,7 @@ def verify(completions: Sequence[str], tasks: Sequence[Any]) -> list[float]:
         Transition("", "", completion, task=task, terminated=True, env=env)
         for env, (completion, task) in enumerate(zip(completions, tasks, strict=True))
     ]
-    outcome = rewards.make("verify").evaluate(TransitionBatch.from_transitions(transitions), RewardState())
+    outcome = rewards.load(reward).evaluate(TransitionBatch.from_transitions(transitions), RewardState())
     return [float(value) for value in outcome.value]
 
 
