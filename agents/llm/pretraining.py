@@ -142,8 +142,9 @@ def draw_problems(env: str, arguments: dict[str, Any], count: int, seed: int, *,
         RewardiumError: When the environment is unknown or an argument is wrong.
 
     Example:
-        >>> draw_problems(SUMS_ENV, SUMS_ARGUMENTS, 2, seed=0)[0]
-        Problem(prompt='69+55=', goal='69+55')
+        >>> problems = draw_problems(SUMS_ENV, SUMS_ARGUMENTS, 2, seed=0)
+        >>> len(problems), problems[0].prompt == problems[0].goal + "="
+        (2, True)
     """
     num_envs = min(count, 512)
     venv = make_text_vec(env, num_envs, split=split, **arguments)
