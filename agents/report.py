@@ -10,7 +10,8 @@ import base64
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from statistics import fmean
+from typing import Any, NamedTuple
 
 from rewardium.agents.run_folder import read_json_lines, read_metrics
 from rewardium.envs.errors import MissingExtraError, RewardiumError
@@ -65,8 +66,8 @@ def learning_curve(metrics: Sequence[Mapping[str, Any]], output: Path) -> Path |
     Returns:
         The file, or None where the run logged neither.
     """
-    success = {name: series(metrics, name) for name in _names(metrics) if _is_success(name)}
-    reward = {name: series(metrics, name) for name in _names(metrics) if _is_reward(name)}
+    success = {name: band([series(metrics, name)]) for name in _names(metrics) if _is_success(name)}
+    reward = {name: band([series(metrics, name)]) for name in _names(metrics) if _is_reward(name)}
     panels = [("success (truth)", success), ("reward (as trained)", reward)]
     return _draw([(title, curves) for title, curves in panels if curves], output)
 
@@ -81,22 +82,26 @@ def terms_curve(metrics: Sequence[Mapping[str, Any]], output: Path) -> Path | No
     Returns:
         The file, or None where the run logged no terms.
     """
-    panels: dict[str, dict[str, Series]] = {}
+    panels: dict[str, dict[str, Band]] = {}
     for name in _names(metrics):
         first, *rest = name.split("/")
         if first == "terms" and rest:
             title = "/".join(rest[1:]) or "terms"
-            panels.setdefault(title, {})[rest[0]] = series(metrics, name)
+            panels.setdefault(title, {})[rest[0]] = band([series(metrics, name)])
     return _draw(list(panels.items()), output)
 
 
-def compare(runs: Mapping[str, Path], metric: str, output: Path) -> Path:
-    """Draw one metric of several runs into one picture.
+def compare(
+    runs: Mapping[str, Path | Sequence[Path]], metrics: str | Mapping[str, str], output: Path, *, unit: str = "step"
+) -> Path:
+    """Draw metrics of several runs into one picture.
 
     Args:
-        runs: Run folders by the label of their curve.
-        metric: The metric's name, e.g. ``"success"``.
+        runs: By the label of its curve, a run folder, or those of several seeds: their mean, in a band from the
+            smallest to the largest value.
+        metrics: A metric's name, e.g. ``"success"``, or the names of several by the title of their panel.
         output: The PNG file to write.
+        unit: What the horizontal axis counts.
 
     Returns:
         The file.
@@ -106,14 +111,54 @@ def compare(runs: Mapping[str, Path], metric: str, output: Path) -> Path:
     """
     if not runs:
         raise RewardiumError("compare needs at least one run")
-    curves = {}
-    for label, path in runs.items():
-        metrics = read_metrics(path)
-        curves[label] = series(metrics, metric)
-        if not curves[label][0]:
-            raise RewardiumError(f"the run {path} has no metric {metric!r}; it has: {', '.join(_names(metrics))}")
-    _draw([(metric, curves)], output)
+    panels = {metrics: metrics} if isinstance(metrics, str) else metrics
+    folders = {label: [paths] if isinstance(paths, Path) else list(paths) for label, paths in runs.items()}
+    _draw(
+        [
+            (title, {label: band([_required(path, metric) for path in paths]) for label, paths in folders.items()})
+            for title, metric in panels.items()
+        ],
+        output,
+        unit,
+    )
     return output
+
+
+def _required(path: Path, metric: str) -> Series:
+    metrics = read_metrics(path)
+    found = series(metrics, metric)
+    if not found[0]:
+        raise RewardiumError(f"the run {path} has no metric {metric!r}; it has: {', '.join(_names(metrics))}")
+    return found
+
+
+class Band(NamedTuple):
+    """The curve of several seeds.
+
+    Args:
+        steps: The steps that every seed has.
+        means: The mean at each step.
+        lows: The smallest value at each step.
+        highs: The largest value at each step.
+    """
+
+    steps: list[int]
+    means: list[float]
+    lows: list[float]
+    highs: list[float]
+
+
+def band(seeds: Sequence[Series]) -> Band:
+    """Join the curves of several seeds.
+
+    Example:
+        >>> band([([1, 2], [0.0, 0.5]), ([1, 2, 3], [0.5, 0.5, 1.0])])
+        Band(steps=[1, 2], means=[0.25, 0.5], lows=[0.0, 0.5], highs=[0.5, 0.5])
+    """
+    curves = [dict(zip(*seed, strict=True)) for seed in seeds]
+    steps = [step for step in curves[0] if all(step in curve for curve in curves)]
+    rows = [[curve[step] for curve in curves] for step in steps]
+    return Band(steps, [fmean(row) for row in rows], [min(row) for row in rows], [max(row) for row in rows])
 
 
 def series(metrics: Sequence[Mapping[str, Any]], name: str) -> Series:
@@ -156,7 +201,7 @@ def _is_reward(name: str) -> bool:
     return first != "terms" and "reward" in name.split("/") and not last.startswith(("std", "min", "max", "valid"))
 
 
-def _draw(panels: Sequence[tuple[str, Mapping[str, Series]]], output: Path) -> Path | None:
+def _draw(panels: Sequence[tuple[str, Mapping[str, Band]]], output: Path, unit: str = "step") -> Path | None:
     """Draw the panels into a PNG file, two beside each other, or nothing where there is no panel."""
     if not panels:
         return None
@@ -171,11 +216,12 @@ def _draw(panels: Sequence[tuple[str, Mapping[str, Series]]], output: Path) -> P
     figure = Figure(figsize=(6.0 * columns, 3.6 * rows), layout="constrained")
     for index, (title, curves) in enumerate(panels, start=1):
         axes = figure.add_subplot(rows, columns, index)
-        for label, (steps, values) in curves.items():
+        for label, curve in curves.items():
             # A run of one logged step would otherwise be an invisible line.
-            axes.plot(steps, values, label=_literally(label), marker="o" if len(steps) < 3 else None)
+            axes.plot(curve.steps, curve.means, label=_literally(label), marker="o" if len(curve.steps) < 3 else None)
+            axes.fill_between(curve.steps, curve.lows, curve.highs, alpha=0.2)
         axes.set_title(_literally(title))
-        axes.set_xlabel("step")
+        axes.set_xlabel(_literally(unit))
         axes.grid(alpha=0.3)
         axes.legend(fontsize="small")
     output.parent.mkdir(parents=True, exist_ok=True)

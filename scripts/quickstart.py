@@ -303,9 +303,12 @@ def report(config: Config, results: Sequence[Result], seconds: float, console: C
     from rewardium.agents.report import compare
 
     console.print(table(config, results))
-    labels = {f"{result.variant}, seed {result.seed}": result.folder for result in results}
-    picture = compare(labels, "success", config.out / "learning_curve.png")
-    compare(labels, "eval/success", config.out / "held_out.png")
+    curves = {
+        f"{variant.name}: {variant.reward}": [result.folder for result in results if result.variant == variant.name]
+        for variant in (SPARSE, DENSE)
+    }
+    panels = {"success on held-out sums, greedy": "eval/success", "success in training, sampled": "success"}
+    picture = compare(curves, panels, config.out / "learning_curve.png", unit="GRPO update")
     console.print(f"{seconds:.0f} s in all; learning curves: {picture}", markup=False, soft_wrap=True)
     console.print("A policy this small shows that training works; it says nothing about what language models can do.")
     missed = [result for result in results if result.variant == SPARSE.name and not reached(config, result)]
@@ -327,6 +330,7 @@ def reached(config: Config, result: Result) -> bool:
 def table(config: Config, results: Sequence[Result]) -> Table:
     """Lay out the results: one row a run and, for several seeds, mean and spread."""
     shown = Table(title=f"Held-out greedy success on {config.eval_tasks} sums")
+    shown.caption = "; ".join(f"{variant.name}: {variant.reward}" for variant in (SPARSE, DENSE))
     for heading in ("reward", "seed", "before", "after", f"updates to {config.target:.0%}", "seconds"):
         shown.add_column(heading, justify="left" if heading == "reward" else "right")
     for variant in (SPARSE, DENSE):
@@ -334,13 +338,13 @@ def table(config: Config, results: Sequence[Result]) -> Table:
         for result in own:
             steps = "not reached" if result.updates_to_target is None else str(result.updates_to_target)
             shown.add_row(
-                f"{variant.name}: {variant.reward}", str(result.seed), f"{result.before:.1%}", f"{result.after:.1%}",
-                steps, f"{result.seconds:.0f}",
+                variant.name, str(result.seed), f"{result.before:.1%}", f"{result.after:.1%}", steps,
+                f"{result.seconds:.0f}",
             )  # fmt: skip
         if len(own) > 1:
             hits = [result.updates_to_target for result in own if result.updates_to_target is not None]
             shown.add_row(
-                f"{variant.name}: mean ± standard deviation", str(len(own)),
+                f"{variant.name}, mean ± sd", str(len(own)),
                 spread([100 * result.before for result in own], "%"),
                 spread([100 * result.after for result in own], "%"),
                 spread(hits) if len(hits) == len(own) else f"{len(hits)} of {len(own)} reached it",

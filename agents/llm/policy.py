@@ -189,7 +189,7 @@ def _checked_name(name: str | Path) -> str:
     """Return the name of the model itself: for the folder of an adapter, the model that the adapter was made for."""
     folder = Path(name)
     if not folder.is_dir():
-        if isinstance(name, Path) or str(name).count("/") != 1 or str(name).startswith((".", "~")):
+        if isinstance(name, Path) or str(name).count("/") > 1 or str(name).startswith((".", "~", "/")):
             raise RewardiumError(f"cannot load the model {str(name)!r}: there is no such folder")
         return str(name)
     adapter_config = folder / "adapter_config.json"

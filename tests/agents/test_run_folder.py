@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from rewardium import rewards
-from rewardium.agents.report import compare, final_values, write_report
+from rewardium.agents.report import band, compare, final_values, write_report
 from rewardium.agents.run_folder import RunFolder, describe_environment, plain, read_metrics
 from rewardium.envs.errors import RewardiumError
 
@@ -192,3 +192,18 @@ def test_compare_draws_every_run_and_names_a_missing_metric(tmp_path):
 
 def test_final_values_are_the_last_that_could_be_had():
     assert final_values([{"step": 1, "a": 1.0}, {"step": 2, "a": None, "b": 2}]) == {"a": (1, 1.0), "b": (2, 2.0)}
+
+
+def test_a_band_keeps_the_steps_that_every_seed_has():
+    joined = band([([1, 2, 3], [0.0, 0.5, 1.0]), ([1, 3], [1.0, 0.5])])
+    assert joined == ([1, 3], [0.5, 0.75], [0.0, 0.5], [1.0, 1.0])
+
+
+def test_compare_draws_several_seeds_and_several_metrics(tmp_path):
+    folders = [tmp_path / str(seed) for seed in range(3)]
+    for folder in folders:
+        logged(folder).close()
+    file = compare(
+        {"verify": folders}, {"truth": "success", "paid": "reward/mean"}, tmp_path / "all.png", unit="update"
+    )
+    assert file.read_bytes().startswith(b"\x89PNG")

@@ -22,17 +22,18 @@ def test_loads_what_was_saved(policy, tmp_path):
     assert not list((tmp_path / "copy").glob("*.bin"))
 
 
-@pytest.mark.parametrize("name", ["./nowhere", "/nowhere/model", "nowhere"])
+@pytest.mark.parametrize("name", ["./nowhere", "/nowhere", "/nowhere/model", "a/b/c"])
 def test_missing_folder_is_one_clear_error(name):
     with pytest.raises(RewardiumError, match="no such folder"):
         load_policy(name)
 
 
-def test_unreachable_hub_is_one_clear_error(monkeypatch):
+@pytest.mark.parametrize("name", ["nobody/nothing", "nothing"])
+def test_unreachable_hub_is_one_clear_error(monkeypatch, name):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr("rewardium.agents.llm.policy._hub_can_be_asked", lambda: False)
-    with pytest.raises(RewardiumError, match=r"cannot load the model 'nobody/nothing'.*hub did not give it"):
-        load_policy("nobody/nothing")
+    with pytest.raises(RewardiumError, match=rf"cannot load the model '{name}'.*hub did not give it"):
+        load_policy(name)
 
 
 def test_folder_without_a_model(tmp_path):
