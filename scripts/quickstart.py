@@ -238,7 +238,8 @@ def train(config: Config, policy: Path, seed: int, variant: Variant, messages: A
         import torch
         from transformers.utils import logging
 
-        from rewardium.agents.llm.trainer import TrainConfig, Trainer
+        from rewardium.agents.llm.config import TrainConfig
+        from rewardium.agents.llm.trainer import Trainer
 
         logging.disable_progress_bar()
         torch.set_num_threads(1)

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from rewardium.agents.llm.trainer import Metrics, TrainConfig, Trainer
+from rewardium.agents.llm.config import TrainConfig
+from rewardium.agents.llm.trainer import Metrics, Trainer
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import load_plugin
 

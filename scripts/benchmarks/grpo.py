@@ -167,7 +167,8 @@ def build_model(config: Config, folder: Path) -> Path:
 
 def train_ours(config: Config, model: str | Path, folder: Path) -> Turn:
     """Train with this project's trainer."""
-    from rewardium.agents.llm.trainer import TrainConfig, Trainer
+    from rewardium.agents.llm.config import TrainConfig
+    from rewardium.agents.llm.trainer import Trainer
 
     turn = Turn()
     trainer = Trainer(

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 import torch
 
+from rewardium.agents.llm.batches import microbatches, minibatches
+from rewardium.agents.llm.config import TrainConfig, read_mapping
 from rewardium.agents.llm.policy import load_policy
 from rewardium.agents.llm.rollout import Rollout
-from rewardium.agents.llm.trainer import TrainConfig, Trainer, microbatches, minibatches, read_mapping
+from rewardium.agents.llm.trainer import Trainer
 from rewardium.agents.run_folder import read_metrics
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import make

@@ -1,0 +1,74 @@
+"""How a rollout is cut: into minibatches, one an optimiser step, and into microbatches that fit the memory."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rewardium.agents.llm.rollout import Rollout
+
+
+def minibatches(rollout: Rollout, count: int, key: tuple[int, ...]) -> list[Tensor]:
+    """Deal the groups of a rollout into minibatches; groups stay whole.
+
+    Args:
+        rollout: B episodes.
+        count: Number of minibatches, at most the number of groups.
+        key: What the order is drawn from.
+
+    Returns:
+        ``count`` tensors of int64 row numbers; every row is in one of them.
+    """
+    groups = sorted(set(rollout.group.tolist()))
+    order = np.random.default_rng(np.random.SeedSequence(key)).permutation(groups)
+    return [
+        torch.isin(rollout.group, torch.from_numpy(order[start::count])).nonzero().squeeze(1) for start in range(count)
+    ]
+
+
+def microbatches(rollout: Rollout, rows: Tensor, budget: int) -> list[Tensor]:
+    """Cut rows into parts that fit the memory, so that little is computed twice or for nothing.
+
+    Rows of one group read their prompt once if they are in one part; rows of one length need no padding. Which matters
+    more depends on the lengths, so both orders are tried.
+
+    Args:
+        rollout: The episodes.
+        rows: int64 [R], the rows to cut.
+        budget: The largest number of tokens of a part, distinct prompts and padding included; a row that is longer is
+            a part of its own.
+
+    Returns:
+        int64 tensors of row numbers; every given row is in one of them.
+    """
+    lengths, groups = rollout.lengths.tolist(), rollout.group.tolist()
+    longest: dict[int, int] = {}
+    for row in rows.tolist():
+        longest[groups[row]] = max(longest.get(groups[row], 0), lengths[row])
+    by_length = sorted(rows.tolist(), key=lambda row: (lengths[row], groups[row]))
+    by_group = sorted(rows.tolist(), key=lambda row: (longest[groups[row]], groups[row]))
+    cuts = [_cut(rollout, order, budget) for order in (by_length, by_group)]
+    return [torch.tensor(part) for part in min(cuts, key=lambda cut: cut[1])[0]]
+
+
+def _cut(rollout: Rollout, order: list[int], budget: int) -> tuple[list[list[int]], int]:
+    """Fill parts in the given order; returns them, and the number of tokens of all of them."""
+    lengths, groups = rollout.lengths.tolist(), rollout.group.tolist()
+    parts: list[list[int]] = []
+    costs: list[int] = []
+    prompts: set[int] = set()  # of the part at work
+    width = prompt_width = 0
+    for row in order:
+        width, prompt_width = max(width, lengths[row]), max(prompt_width, len(rollout.prompt_ids[row]))
+        prompts.add(groups[row])
+        size = len(parts[-1]) + 1 if parts else 1
+        cost = len(prompts) * prompt_width + size * width
+        if parts and cost <= budget:
+            parts[-1].append(row)
+            costs[-1] = cost
+        else:
+            prompts, width, prompt_width = {groups[row]}, lengths[row], len(rollout.prompt_ids[row])
+            parts.append([row])
+            costs.append(width + prompt_width)
+    return parts, sum(costs)
