@@ -34,6 +34,10 @@ def test_the_guides_have_examples():
         assert f"CONTRIBUTING.md: {guide}" in titles
 
 
+def test_the_readme_shows_what_its_examples_print():
+    assert {name for name, _, output in PROGRAMS if output} >= {"README.md: Eight lines", "README.md: Rewards"}
+
+
 @pytest.mark.parametrize(("name", "program", "output"), PROGRAMS, ids=[name for name, _, _ in PROGRAMS])
 def test_the_example_runs_and_prints_what_the_document_shows(name, program, output, tmp_path):
     file = tmp_path / "example.py"

@@ -28,7 +28,7 @@ class Chat:
     Example:
         >>> from rewardium.agents.llm.character import character_tokenizer
         >>> chat = Chat(character_tokenizer())
-        >>> chat.tokenizer.decode(chat.reply_ids("42", ended=True))
+        >>> chat.tokenizer.decode(chat.reply_ids("42", ended_with=None))
         '\n42\n'
     """
 
@@ -57,12 +57,14 @@ class Chat:
             raise RewardiumError(f"the prompt {prompt!r} has no tokens; there is nothing to answer")
         return ids
 
-    def reply_ids(self, reply: str, *, ended: bool) -> list[int]:
+    def reply_ids(self, reply: str, *, ended_with: int | None) -> list[int]:
         """Return the tokens between the end of an answer and the place where the next begins.
 
         Args:
             reply: What the environment says.
-            ended: Whether the answer's own last token was the end of its turn, which then does not stand there twice.
+            ended_with: The token that the answer ended itself with, or None where a limit cut it. If the template ends
+                a turn with this token, it does not stand there twice; many models end turns with another token than
+                their tokenizer's end of text.
 
         Returns:
             The tokens, at least one.
@@ -78,7 +80,7 @@ class Chat:
         if not found:
             raise RewardiumError("the tokenizer's chat template drops earlier answers; it cannot hold a conversation")
         ids = self._encode(between)
-        return ids[1:] if ended and ids[:1] == [self.tokenizer.eos_token_id] else ids
+        return ids[1:] if ids[:1] == [ended_with] else ids
 
     def _render(self, messages: list[dict[str, str]]) -> str:
         try:

@@ -192,7 +192,8 @@ def collect(
             episode.truncated = bool(truncated[row])
             episode.done = bool(terminated[row] or truncated[row])
             if not episode.done:
-                reply_ids = chat.reply_ids(observations[row], ended=completion.finished)
+                ended_with = completion.token_ids[-1] if completion.finished else None
+                reply_ids = chat.reply_ids(observations[row], ended_with=ended_with)
                 out_of_turns = max_turns is not None and episode.turn >= max_turns
                 if out_of_turns or len(episode.token_ids) + len(reply_ids) >= budgets[row]:
                     episode.done = episode.truncated = True
