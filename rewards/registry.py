@@ -138,10 +138,10 @@ def get(name: str) -> Factory:
         RewardiumError: When there is none; the message lists the near names.
 
     Example:
-        >>> get("verfy")
+        >>> get("digit_mach")
         Traceback (most recent call last):
         ...
-        rewardium.envs.errors.RewardiumError: unknown reward 'verfy'; did you mean 'verify'?
+        rewardium.envs.errors.RewardiumError: unknown reward 'digit_mach'; did you mean 'digit_match'?
     """
     _load_shipped()
     if name not in _FACTORIES:

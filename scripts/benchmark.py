@@ -4,6 +4,8 @@ Every file in ``scripts/benchmarks`` is a sub-command. It holds a dataclass ``Co
 whose docstring is the help, and a function ``run(config)`` that returns what was measured::
 
     {"title": str, "table": [{column: value, ...}, ...], "summary": {name: value, ...}}
+
+There may be ``"notes"``, a list of lines that are printed below. Files that begin with ``_`` are parts of others.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ FOLDER = Path(__file__).resolve().parent / "benchmarks"
 
 def load_benchmarks(folder: Path = FOLDER) -> dict[str, ModuleType]:
     """Import every benchmark's file, by name."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))  # where benchmarks find their parts
     return {path.stem.replace("_", "-"): load_file(path) for path in sorted(folder.glob("[!_]*.py"))}
 
 
@@ -43,7 +47,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def show(result: dict[str, Any], console: Console) -> None:
-    """Print the table and, below it, the summary."""
+    """Print the table and, below it, the summary and the notes."""
     rows = result["table"]
     table = Table(title=result["title"])
     for column in rows[0]:
@@ -53,10 +57,14 @@ def show(result: dict[str, Any], console: Console) -> None:
     console.print(table)
     for name, value in result["summary"].items():
         console.print(f"{name}: [bold]{shown(value)}[/bold]")
+    for note in result.get("notes", []):
+        console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)
 
 
 def shown(value: Any) -> str:
-    """Write a float with four digits, and anything else as it is."""
+    """Write a float with four digits, what is missing as a dash, and anything else as it is."""
+    if value is None:
+        return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

@@ -78,7 +78,8 @@ def test_lists_of_rewards_are_built_from_yaml():
 
 
 @pytest.mark.parametrize(
-    ("name", "near"), [("verfy", "verify"), ("clipdelta", "clip_delta"), ("normalise", "normalize"), ("gates", "gate")]
+    ("name", "near"),
+    [("digit_mach", "digit_match"), ("clipdelta", "clip_delta"), ("normalise", "normalize"), ("gates", "gate")],
 )
 def test_an_unknown_name_lists_the_near_ones(name, near):
     for ask in (lambda: get(name), lambda: parse(f"0.5 * {name}"), lambda: from_yaml(f"{name}: "), lambda: load(name)):

@@ -81,9 +81,9 @@ def test_the_answers_of_the_rewards_benchmark_are_right_wrong_and_malformed():
 
 
 def test_bad_input_is_one_line(capsys):
-    assert driver.main(["rewards", "--reward", "verfy"]) == 1
+    assert driver.main(["rewards", "--reward", "digit_mach"]) == 1
     error = capsys.readouterr().err
-    assert error.startswith("error: unknown reward 'verfy'; did you mean 'verify'?")
+    assert error.startswith("error: unknown reward 'digit_mach'; did you mean 'digit_match'?")
 
 
 def test_a_table_shows_text_left_and_numbers_short():

@@ -1,0 +1,1 @@
+"""Computer algebra, inside of worker processes only."""

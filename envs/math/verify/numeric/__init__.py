@@ -1,0 +1,1 @@
+"""Comparing expressions by their values, with error bounds."""
