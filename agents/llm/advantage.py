@@ -7,10 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from rewardium.agents.llm.groups import group_extreme, group_index, group_mean, group_range, group_std
 from rewardium.envs.errors import RewardiumError
 
 Scale = Literal["std", "none"]
-Credit = Literal["episode", "reward_to_go"]
+TokenCredit = Literal["episode", "reward_to_go"]
+# The last two credit whole turns of a conversation: turn_credit.py and turn_critic.py.
+Credit = Literal["episode", "reward_to_go", "turn", "turn_critic"]
 
 # Keeps the quotient finite; groups that differ less than TOLERANCE are set to 0 before. Certainty: conventional.
 EPSILON = 1e-6
@@ -39,10 +42,10 @@ def group_advantage(returns_B: Tensor, group_B: Tensor, valid_B: Tensor, *, scal
         [0.5, -0.5, 0.0]
     """
     returns_B = returns_B.double()
-    index_B, weight_B = _index(group_B), valid_B.double()
-    advantage_B = returns_B - _group_mean(returns_B[:, None], index_B, weight_B)[index_B, 0]
+    index_B, weight_B = group_index(group_B), valid_B.double()
+    advantage_B = returns_B - group_mean(returns_B[:, None], index_B, weight_B)[index_B, 0]
     if scale == "std":
-        advantage_B = advantage_B / (_group_std(returns_B, index_B, weight_B)[index_B] + EPSILON)
+        advantage_B = advantage_B / (group_std(returns_B, index_B, weight_B)[index_B] + EPSILON)
     return torch.where(valid_B & has_variance(returns_B, group_B, valid_B), advantage_B, 0.0)
 
 
@@ -52,7 +55,7 @@ def token_advantage(
     group_B: Tensor,
     valid_B: Tensor,
     *,
-    credit: Credit = "episode",
+    credit: TokenCredit = "episode",
     scale: Scale = "std",
 ) -> Tensor:
     """Give each sampled token its advantage.
@@ -90,14 +93,14 @@ def token_advantage(
         return (advantage_B[:, None] * mask_BT).float()
     if credit != "reward_to_go":
         raise RewardiumError(f"credit must be 'episode' or 'reward_to_go', got {credit!r}")
-    index_B, weight_B = _index(group_B), valid_B.double()
+    index_B, weight_B = group_index(group_B), valid_B.double()
     order_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)  # each token's index among its row's sampled tokens
     to_go_BT = reward_to_go(rewards_BT, mask_BT)
-    advantage_BT = to_go_BT - _group_mean(to_go_BT, index_B, weight_B)[index_B]
-    spread_GT = _group_range(to_go_BT, index_B, valid_B)
+    advantage_BT = to_go_BT - group_mean(to_go_BT, index_B, weight_B)[index_B]
+    spread_GT = group_range(to_go_BT, index_B, valid_B)
     differs_BT = (spread_GT > TOLERANCE * to_go_BT.abs().max().clamp(min=1.0))[index_B]
     if scale == "std":
-        advantage_BT = advantage_BT / (_group_std(returns_B, index_B, weight_B)[index_B, None] + EPSILON)
+        advantage_BT = advantage_BT / (group_std(returns_B, index_B, weight_B)[index_B, None] + EPSILON)
         differs_BT = differs_BT & has_variance(returns_B, group_B, valid_B)[:, None]
     advantage_BT = torch.where(differs_BT & valid_B[:, None], advantage_BT, 0.0)
     return (advantage_BT.gather(1, order_BT) * mask_BT).float()
@@ -136,40 +139,6 @@ def has_variance(returns_B: Tensor, group_B: Tensor, valid_B: Tensor) -> Tensor:
     Returns:
         bool [B]; a group without it teaches nothing.
     """
-    returns_B1, index_B = returns_B.double()[:, None], _index(group_B)
-    size_G = _group_extreme(returns_B1.abs(), index_B, valid_B, "amax", 0.0)[:, 0]
-    return (_group_range(returns_B1, index_B, valid_B)[:, 0] > TOLERANCE * size_G.clamp(min=1e-30))[index_B]
-
-
-def _index(group_B: Tensor) -> Tensor:
-    index_B: Tensor = torch.unique(group_B, return_inverse=True)[1]  # type: ignore[no-untyped-call]
-    return index_B
-
-
-def _group_mean(values_BT: Tensor, index_B: Tensor, weight_B: Tensor) -> Tensor:
-    """Return the weighted means [G, T]; 0 for a group without weight."""
-    groups = int(index_B.max()) + 1 if len(index_B) else 0
-    total_GT = values_BT.new_zeros(groups, values_BT.shape[1]).index_add(0, index_B, values_BT * weight_B[:, None])
-    count_G = weight_B.new_zeros(groups).index_add(0, index_B, weight_B)
-    return total_GT / count_G.clamp(min=1.0)[:, None]
-
-
-def _group_std(values_B: Tensor, index_B: Tensor, weight_B: Tensor) -> Tensor:
-    """Return the standard deviations with n - 1 [G]; 0 for a group of fewer than two."""
-    mean_G1 = _group_mean(values_B[:, None], index_B, weight_B)
-    squares_B = (values_B - mean_G1[index_B, 0]) ** 2 * weight_B
-    count_G = weight_B.new_zeros(len(mean_G1)).index_add(0, index_B, weight_B)
-    return (weight_B.new_zeros(len(mean_G1)).index_add(0, index_B, squares_B) / (count_G - 1).clamp(min=1.0)).sqrt()
-
-
-def _group_range(values_BT: Tensor, index_B: Tensor, valid_B: Tensor) -> Tensor:
-    """Return the largest minus the smallest valid value [G, T]; -inf or less for a group without one."""
-    highest_GT = _group_extreme(values_BT, index_B, valid_B, "amax", -torch.inf)
-    return highest_GT - _group_extreme(values_BT, index_B, valid_B, "amin", torch.inf)
-
-
-def _group_extreme(values_BT: Tensor, index_B: Tensor, valid_B: Tensor, reduce: str, empty: float) -> Tensor:
-    groups = int(index_B.max()) + 1 if len(index_B) else 0
-    known_BT = values_BT.masked_fill(~valid_B[:, None], empty)
-    start_GT = values_BT.new_full((groups, values_BT.shape[1]), empty)
-    return start_GT.scatter_reduce(0, index_B[:, None].expand_as(known_BT), known_BT, reduce)
+    returns_B1, index_B = returns_B.double()[:, None], group_index(group_B)
+    size_G = group_extreme(returns_B1.abs(), index_B, valid_B, "amax", 0.0)[:, 0]
+    return (group_range(returns_B1, index_B, valid_B)[:, 0] > TOLERANCE * size_G.clamp(min=1e-30))[index_B]

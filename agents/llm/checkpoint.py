@@ -18,6 +18,7 @@ from rewardium.envs.errors import RewardiumError
 
 STATE_FILE = "state.json"
 OPTIMIZER_FILE = "optimizer.safetensors"
+CRITIC_FILE = "critic.safetensors"
 POLICY_FOLDER = "policy"
 
 
@@ -36,7 +37,14 @@ class TrainingState:
     rewards: Sequence[Mapping[str, Any]]
 
 
-def save_checkpoint(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
+def save_checkpoint(
+    folder: Path,
+    policy: Policy,
+    optimizer: torch.optim.Optimizer,
+    state: TrainingState,
+    *,
+    critic: Mapping[str, Tensor] | None = None,
+) -> None:
     """Write a checkpoint beside its place, wait until it is on the disk, and move it there.
 
     Args:
@@ -44,6 +52,7 @@ def save_checkpoint(folder: Path, policy: Policy, optimizer: torch.optim.Optimiz
         policy: Saved so that ``load_policy(folder / "policy")`` reads it.
         optimizer: An optimiser over ``policy.parameters()``, in that order.
         state: The rest.
+        critic: The tensors of a turn critic, where there is one.
     """
     from safetensors.torch import save_file
 
@@ -52,6 +61,8 @@ def save_checkpoint(folder: Path, policy: Policy, optimizer: torch.optim.Optimiz
     temporary.mkdir(parents=True)
     policy.save(temporary / POLICY_FOLDER)
     save_file(_optimizer_tensors(policy, optimizer), temporary / OPTIMIZER_FILE)
+    if critic is not None:
+        save_file(dict(critic), temporary / CRITIC_FILE)
     rest = {"update": state.update, "rewards": list(state.rewards)}
     (temporary / STATE_FILE).write_text(json.dumps(rest), encoding="utf-8")
     for path in [*temporary.rglob("*"), temporary]:
@@ -85,6 +96,19 @@ def load_training_state(folder: Path, policy: Policy, optimizer: torch.optim.Opt
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     rest = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
     return TrainingState(int(rest["update"]), rest["rewards"])
+
+
+def load_critic_tensors(folder: Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint's turn critic, on the CPU.
+
+    Raises:
+        RewardiumError: When the checkpoint has none.
+    """
+    from safetensors.torch import load_file
+
+    if not (folder / CRITIC_FILE).is_file():
+        raise RewardiumError(f"the checkpoint {folder} has no turn critic: resume with the credit of the run")
+    return dict(load_file(folder / CRITIC_FILE))
 
 
 def latest_checkpoint(root: Path) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 import yaml
@@ -12,7 +12,7 @@ import yaml
 from rewardium.agents.llm.advantage import Credit, Scale
 from rewardium.agents.llm.policy import DtypeName
 from rewardium.agents.llm.sampling import SamplingSettings
-from rewardium.envs.errors import RewardiumError
+from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 
 def read_mapping(text: str) -> dict[str, Any]:
@@ -98,9 +98,18 @@ class TrainConfig:
     objective_kwargs: YamlMapping = field(default_factory=dict)
     """Settings of the objective, as a YAML mapping, e.g. {clip_high: 0.28, kl_coefficient: 0.01}."""
     credit: Credit = "episode"
-    """Which tokens a reward counts for: all, or those up to the place where it was earned."""
+    """Which tokens a reward counts for: all of the episode (episode), those up to the place where it was earned
+    (reward_to_go), the turns up to the one that earned it, against the same turns of the group (turn), or against what
+    a critic says they were worth before (turn_critic, ArCHer)."""
+    turn_discount: float = 0.9
+    """For turn and turn_critic: what a reward is worth one turn earlier, in [0, 1]; 1 makes no difference between early
+    and late, 0.9 is the default of ArCHer's code. Rewards must not be discounted already."""
+    episode_weight: float = 0.0
+    """For turn and turn_critic: the share of the whole episode's advantage in that of a turn, in [0, 1]."""
+    critic_kwargs: YamlMapping = field(default_factory=dict)
+    """Settings of the turn critic, as a YAML mapping, e.g. {warmup_updates: 20, steps: 50, learning_rate: 0.001}."""
     scale: Scale = "std"
-    """Whether advantages are divided by the standard deviation of their group."""
+    """Whether advantages are divided by the standard deviation of their group (turn_critic: of the update's turns)."""
     learning_rate: float = 1e-6
     """Learning rate of AdamW; 1e-6 suits a model of billions of parameters, 1e-4 to 1e-3 a small one."""
     warmup_updates: int = 0
@@ -164,6 +173,18 @@ class TrainConfig:
             raise RewardiumError("learning_rate and seed must not be negative, max_grad_norm must be above 0")
         if self.minibatches > self.prompts_per_update:
             raise RewardiumError(f"{self.prompts_per_update} prompts cannot be cut into {self.minibatches} minibatches")
+        self._check_credit()
+
+    def _check_credit(self) -> None:
+        if self.credit not in get_args(Credit):
+            raise RewardiumError(unknown_name_message("credit", self.credit, get_args(Credit)))
+        for name in ("turn_discount", "episode_weight"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise RewardiumError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if self.episode_weight > 0.0 and self.credit not in ("turn", "turn_critic"):
+            raise RewardiumError(f"episode_weight goes with credit 'turn' or 'turn_critic', not with {self.credit!r}")
+        if self.critic_kwargs and self.credit != "turn_critic":
+            raise RewardiumError(f"critic_kwargs go with credit 'turn_critic', not with {self.credit!r}")
 
     @property
     def sampling(self) -> SamplingSettings:

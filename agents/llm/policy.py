@@ -177,6 +177,32 @@ def logits_at(model: Any, places: Tensor, **inputs: Any) -> Tensor:
     return logits.squeeze(0)
 
 
+def hidden_states(model: Any, **inputs: Any) -> Tensor:
+    """Run a causal language model and return what its output layer would read at each place.
+
+    The logits are computed at the first place only, which no one looks at.
+
+    Args:
+        model: The causal language model.
+        **inputs: What the model is called with, ``input_ids`` of int64 [B, T] among them.
+
+    Returns:
+        float [B, T, D], in the dtype of the forward pass.
+    """
+    kept: list[Tensor] = []
+
+    def keep(module: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        kept.append(arguments[0])
+        return (arguments[0][:, :1], *arguments[1:])
+
+    handle = model.get_output_embeddings().register_forward_pre_hook(keep)
+    try:
+        model(**inputs)
+    finally:
+        handle.remove()
+    return kept[0]
+
+
 def _compute_dtype(dtype: DtypeName, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32

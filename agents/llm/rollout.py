@@ -14,6 +14,7 @@ from torch import Tensor
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.credit import answer_text, segment_tokens, token_ends
 from rewardium.agents.llm.sampling import Completion, Sampler, SamplingSettings
+from rewardium.agents.llm.turn_credit import TurnTable
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import restrict
 from rewardium.rewards.source import Segment
@@ -39,6 +40,8 @@ class Rollout:
         conversations: Length B; prompts, answers and replies in turn.
         reasons: Length B, why the last step was scored so, where the environment says.
         ledgers: For each turn the ``reward_terms`` that the reward wrote.
+        scored: bool [B, T], whether the reward of a sampled token's turn could be had; False elsewhere. None stands
+            for ``valid`` at all turns.
     """
 
     prompt_ids: list[list[int]]
@@ -56,9 +59,15 @@ class Rollout:
     conversations: list[list[str]]
     reasons: list[str]
     ledgers: list[Mapping[str, Any]]
+    scored: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.prompt_ids)
+
+    def turn_table(self) -> TurnTable:
+        """Return what each turn was paid."""
+        scored = self.action_mask & self.valid[:, None] if self.scored is None else self.scored
+        return TurnTable.of(self.rewards, self.turns, scored)
 
     def episodes(self, count: int) -> list[dict[str, Any]]:
         """Return the first ``count`` episodes as plain values, to look at."""
@@ -85,6 +94,7 @@ class _Episode:
     logprobs: list[float] = field(default_factory=list)
     rewards: list[float] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
+    scored: list[bool] = field(default_factory=list)
     turn: int = 0
     valid: bool = False
     success: bool = False
@@ -111,13 +121,18 @@ class _Episode:
         self.mask.extend(mask)
         self.turns.extend(turns)
         self.rewards.extend([0.0] * len(ids))
+        self.scored.extend([False] * len(ids))
 
-    def pay(self, completion: Completion, reward: float, segments: Sequence[Segment], tokenizer: Any) -> None:
+    def pay(
+        self, completion: Completion, reward: float, segments: Sequence[Segment], tokenizer: Any, *, scored: bool
+    ) -> None:
         """Pay the last answer: each segment at its own token, and the rest of the reward at the last token.
 
         Must be called before the environment's reply is appended.
         """
         start = len(self.rewards) - len(completion.token_ids)
+        self.scored[start:] = [scored] * len(completion.token_ids)
+        self.valid |= scored
         if segments:
             ends = token_ends(tokenizer, completion.token_ids)
             for token, segment in zip(segment_tokens(ends, segments).tolist(), segments, strict=True):
@@ -185,8 +200,9 @@ def collect(
         ledgers.append(restrict(infos.get("reward_terms", {}), np.isin(np.arange(len(episodes)), running)))
         for row, completion in zip(running, completions, strict=True):
             episode = episodes[row]
-            episode.pay(completion, float(rewards[row]), _at(infos, "reward_segments", row, ()), chat.tokenizer)
-            episode.valid |= bool(_at(infos, "reward_valid", row, "reward_valid" not in infos))
+            scored = bool(_at(infos, "reward_valid", row, "reward_valid" not in infos))
+            segments = _at(infos, "reward_segments", row, ())
+            episode.pay(completion, float(rewards[row]), segments, chat.tokenizer, scored=scored)
             episode.success = bool(_at(infos, "success", row, False))
             episode.reason = str(_at(infos, "reason", row, "") or "")
             episode.truncated = bool(truncated[row])
@@ -251,4 +267,5 @@ def _columns(episodes: list[_Episode], task_seeds: Sequence[int], ledgers: list[
         conversations=[episode.conversation for episode in episodes],
         reasons=[episode.reason for episode in episodes],
         ledgers=ledgers,
+        scored=padded("scored", False, np.bool_),
     )

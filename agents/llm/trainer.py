@@ -23,7 +23,7 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from rewardium import rewards
-from rewardium.agents.llm.advantage import has_variance, token_advantage
+from rewardium.agents.llm.advantage import EPSILON, TokenCredit, has_variance, token_advantage
 from rewardium.agents.llm.batches import microbatches, minibatches
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.checkpoint import (
@@ -31,6 +31,7 @@ from rewardium.agents.llm.checkpoint import (
     TrainingState,
     keep_latest,
     latest_checkpoint,
+    load_critic_tensors,
     load_training_state,
     save_checkpoint,
 )
@@ -41,6 +42,9 @@ from rewardium.agents.llm.objectives import Totals, make_objective
 from rewardium.agents.llm.policy import Policy, load_policy
 from rewardium.agents.llm.rollout import Rollout, collect
 from rewardium.agents.llm.sampling import TransformersSampler
+from rewardium.agents.llm.turn_credit import mixed, to_tokens, turn_advantage
+from rewardium.agents.llm.turn_critic import TurnCritic, TurnCriticSettings
+from rewardium.agents.llm.turn_features import Turns, feature_width, turns_of
 from rewardium.agents.run_folder import RunFolder
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
@@ -53,7 +57,7 @@ logger = logging.getLogger(__name__)
 Metrics = dict[str, float]
 
 # What the seeds of an update are for.
-_TASKS, _ANSWERS, _ORDER, _EVALUATION = range(4)
+_TASKS, _ANSWERS, _ORDER, _EVALUATION, _CRITIC = range(5)
 
 
 class Trainer:
@@ -81,6 +85,7 @@ class Trainer:
         self.config = config
         self.accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="no")
         self.objective = make_objective(config.objective, **config.objective_kwargs)
+        critic_settings = TurnCriticSettings.of(config.critic_kwargs)
         self.reward = rewards.load(config.reward) if reward is None else reward
         self.groups = self._share_of_groups()
         self.venv = self._make_env()
@@ -88,6 +93,7 @@ class Trainer:
         torch.manual_seed(config.seed)  # the initial weights of an adapter
         self.policy = self._load_policy(config.model if checkpoint is None else checkpoint / POLICY_FOLDER)
         self.reference = self._load_reference()
+        self.critic = self._make_critic(critic_settings)
         self.chat = Chat(self.policy.tokenizer, system=config.system)
         self.sampler = TransformersSampler(self.policy, max_batch_tokens=config.max_batch_tokens)
         self.optimizer = torch.optim.AdamW(
@@ -119,8 +125,7 @@ class Trainer:
             while self.finished_updates < config.updates and not self._everyone_stops():
                 update = self.finished_updates + 1
                 rollout, seconds_rollout = timed(lambda: self.collect(update))  # noqa: B023 - called at once
-                advantage = self.advantages(rollout)
-                metrics, seconds_update = timed(lambda: self.learn(update, rollout, advantage))  # noqa: B023
+                metrics, seconds_update = timed(lambda: self.improve(update, rollout))  # noqa: B023
                 metrics |= self.describe(rollout, seconds_rollout, seconds_update)
                 if config.eval_every and (update % config.eval_every == 0 or update == config.updates):
                     metrics |= self.evaluate(update)
@@ -157,17 +162,53 @@ class Trainer:
             max_turns=config.max_turns,
         )
 
+    def improve(self, update: int, rollout: Rollout) -> Metrics:
+        """Credit the rollout's tokens and learn from it; the turn critic, where there is one, learns first."""
+        if self.critic is None:
+            return self.learn(update, rollout, self.advantages(rollout))
+        metrics, advantage = self.learn_critic(self.critic, update, rollout)
+        if update > self.critic.settings.warmup_updates:
+            metrics |= self.learn(update, rollout, advantage)
+        return metrics
+
     def advantages(self, rollout: Rollout) -> Tensor:
-        """Return the advantage of each sampled token, float32 [B, T]."""
+        """Return the advantage of each sampled token, float32 [B, T], for all credit that needs no critic."""
         config = self.config
-        return token_advantage(
-            rollout.rewards,
-            rollout.action_mask,
-            rollout.group,
-            rollout.valid,
-            credit=config.credit,
-            scale=config.scale,
-        )
+        if config.credit == "episode" or config.credit == "reward_to_go":
+            return self._token_advantages(rollout, config.credit)
+        table = rollout.turn_table()
+        returns = table.returns(config.turn_discount)
+        return self._spread(rollout, turn_advantage(returns, table.known, rollout.group, scale=config.scale))
+
+    def learn_critic(self, critic: TurnCritic, update: int, rollout: Rollout) -> tuple[Metrics, Tensor]:
+        """Train the turn critic, and return its metrics and the advantage of each sampled token, float32 [B, T].
+
+        Every process trains the same critic on the turns of all of them.
+        """
+        config = self.config
+        with self._frozen_policy() as frozen:
+            own = turns_of(frozen, rollout, discount=config.turn_discount, budget=self._token_budget)
+        everyone = self._gather_turns(own)
+        turns = Turns.cat(everyone)
+        metrics = critic.learn(turns, (config.seed, update, _CRITIC))
+        advantage_N = critic.advantages(turns)
+        if config.scale == "std":  # not centred: the critic is the baseline
+            advantage_N = advantage_N / (advantage_N.std(correction=0) + EPSILON)
+        start = sum(len(others) for others in everyone[: self.accelerator.process_index])
+        exists = rollout.turn_table().exists
+        advantage_BK = torch.zeros(exists.shape, dtype=torch.float64)
+        advantage_BK[exists] = advantage_N[start : start + len(own)].double().cpu()
+        return metrics, self._spread(rollout, advantage_BK * rollout.valid[:, None])
+
+    def _spread(self, rollout: Rollout, advantage_BK: Tensor) -> Tensor:
+        """Give the tokens of each turn its advantage, mixed with that of the episode as the config says."""
+        turn = to_tokens(advantage_BK, rollout.turns).float()
+        weight = self.config.episode_weight
+        return turn if weight == 0.0 else mixed(turn, self._token_advantages(rollout, "episode"), weight)
+
+    def _token_advantages(self, rollout: Rollout, credit: TokenCredit) -> Tensor:
+        columns = (rollout.rewards, rollout.action_mask, rollout.group, rollout.valid)
+        return token_advantage(*columns, credit=credit, scale=self.config.scale)
 
     def learn(self, update: int, rollout: Rollout, advantage: Tensor) -> Metrics:
         """Take the optimiser steps of one update.
@@ -197,14 +238,13 @@ class Trainer:
         """Take one optimiser step on some rows; what they add to the loss is divided by the size of the whole step."""
         config, device = self.config, self.policy.device
         single_step = config.epochs * config.minibatches == 1
-        budget = config.microbatch_tokens or (2_048 if device.type == "cpu" else 16_384)
         totals = self._totals(rollout, rows)
         learning = rollout.valid[rows]
         if self.objective.skips_zero_advantage:
             learning = learning & (advantage[rows] != 0.0).any(1)
         sums: Metrics = {"loss": 0.0}
         worst = 0.0
-        for part in microbatches(rollout, rows[learning], budget):
+        for part in microbatches(rollout, rows[learning], self._token_budget):
             prompts = [rollout.prompt_ids[row] for row in part.tolist()]
             tokens, mask = rollout.token_ids[part].to(device), rollout.action_mask[part].to(device)
             sampled_logp, part_advantage = rollout.logprobs[part].to(device), advantage[part].to(device)
@@ -261,11 +301,22 @@ class Trainer:
     def _reference_logprobs(self, prompts: list[list[int]], tokens: Tensor, mask: Tensor) -> Tensor | None:
         if not self.objective.needs_reference:
             return None
-        temperature = self.config.temperature
+        with self._frozen_policy() as reference:
+            return token_logprobs(reference, prompts, tokens, mask, temperature=self.config.temperature)
+
+    @contextmanager
+    def _frozen_policy(self) -> Iterator[Policy]:
+        """Give the policy as it was before training."""
         if self.reference is not None:
-            return token_logprobs(self.reference, prompts, tokens, mask, temperature=temperature)
+            yield self.reference
+            return
         with self.policy.as_reference() as reference:
-            return token_logprobs(reference, prompts, tokens, mask, temperature=temperature)
+            yield reference
+
+    @property
+    def _token_budget(self) -> int:
+        """How many tokens go through the model together."""
+        return self.config.microbatch_tokens or (2_048 if self.policy.device.type == "cpu" else 16_384)
 
     def describe(self, rollout: Rollout, seconds_rollout: float, seconds_update: float) -> Metrics:
         """Return what the rollouts of all processes say, each number a mean over episodes unless its name says else."""
@@ -334,12 +385,16 @@ class Trainer:
         root = self.config.folder / "checkpoints"
         folder = self.run.checkpoint_dir(self.finished_updates)
         if latest_checkpoint(root) != folder:
-            save_checkpoint(folder, self.policy, self.optimizer, TrainingState(self.finished_updates, memory))
+            state = TrainingState(self.finished_updates, memory)
+            critic = None if self.critic is None else self.critic.tensors()
+            save_checkpoint(folder, self.policy, self.optimizer, state, critic=critic)
             keep_latest(root, self.config.checkpoints_kept)
 
     def _restore(self, checkpoint: Path) -> None:
         state = load_training_state(checkpoint, self.policy, self.optimizer)
         self.finished_updates = state.update
+        if self.critic is not None:
+            self.critic.load_tensors(load_critic_tensors(checkpoint))
         if len(state.rewards) != self.accelerator.num_processes:
             raise RewardiumError(
                 f"the checkpoint {checkpoint} was written by {len(state.rewards)} processes, which each hold a part of "
@@ -377,10 +432,17 @@ class Trainer:
 
     def _load_reference(self) -> Policy | None:
         """Load the policy before training a second time, where it is needed and no adapter can be switched off."""
-        if not self.objective.needs_reference or self.policy.lora:
-            return None
         config = self.config
+        if self.policy.lora or not (self.objective.needs_reference or config.credit == "turn_critic"):
+            return None
         return load_policy(config.model, dtype=config.dtype, device=self.accelerator.device, trainable=False)
+
+    def _make_critic(self, settings: TurnCriticSettings) -> TurnCritic | None:
+        config = self.config
+        if config.credit != "turn_critic":
+            return None
+        width, device = feature_width(self.policy), self.policy.device
+        return TurnCritic(width, settings, discount=config.turn_discount, seed=config.seed, device=device)
 
     def _open_run_folder(self, resume: bool) -> RunFolder:
         run = RunFolder(self.config.folder, self.config, reward=self.reward, resume=resume)
@@ -404,6 +466,12 @@ class Trainer:
         from accelerate.utils import gather_object
 
         return list(gather_object([value]))
+
+    def _gather_turns(self, turns: Turns) -> list[Turns]:
+        """Return the turns of every process, in their order, on the policy's device."""
+        if self.accelerator.num_processes == 1:
+            return [turns]
+        return [others.to(self.policy.device) for others in self._gather(turns.to(torch.device("cpu")))]
 
     def _everyone_stops(self) -> bool:
         return any(self._gather(self._asked_to_stop))

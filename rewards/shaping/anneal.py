@@ -13,7 +13,7 @@ from rewardium.rewards.shaping.parameters import require_choice, require_number
 from rewardium.rewards.shaping.shaper import Shaped, Shaper, scaled
 from rewardium.rewards.state import RewardState
 
-AnnealKind = Literal["linear", "exponential", "cosine"]
+AnnealKind = Literal["linear", "exponential", "cosine", "switch"]
 
 
 def anneal_weight(seen: int, steps: float, start: float = 1.0, end: float = 0.0, kind: AnnealKind = "linear") -> float:
@@ -21,8 +21,8 @@ def anneal_weight(seen: int, steps: float, start: float = 1.0, end: float = 0.0,
 
     Args:
         seen: Number of transitions so far.
-        steps: Where ``linear`` and ``cosine`` arrive at ``end``; the time constant T of ``exponential``,
-            ``end + (start - end) * exp(-seen / T)``.
+        steps: Where ``linear`` and ``cosine`` arrive at ``end``, and ``switch`` changes to it at once; the time
+            constant T of ``exponential``, ``end + (start - end) * exp(-seen / T)``.
         start: The weight at 0.
         end: The weight in the end.
         kind: The shape of the curve.
@@ -41,6 +41,8 @@ def anneal_weight(seen: int, steps: float, start: float = 1.0, end: float = 0.0,
         remaining = math.exp(-progress)
     elif kind == "cosine":
         remaining = 0.5 * (1.0 + math.cos(math.pi * min(progress, 1.0)))
+    elif kind == "switch":
+        remaining = float(progress < 1.0)
     else:
         remaining = 1.0 - min(progress, 1.0)
     return end + (start - end) * remaining
@@ -61,7 +63,7 @@ class Anneal(Shaper):
         steps: Number of transitions over which the weight changes, above 0; see ``anneal_weight``.
         start: The weight at the beginning.
         end: The weight in the end.
-        kind: ``"linear"``, ``"exponential"`` or ``"cosine"``.
+        kind: ``"linear"``, ``"exponential"``, ``"cosine"`` or ``"switch"``.
 
     Raises:
         RewardiumError: When a parameter is out of range.
@@ -83,7 +85,7 @@ class Anneal(Shaper):
         require_number(self, "steps", above=0.0)
         require_number(self, "start")
         require_number(self, "end")
-        require_choice(self, "kind", ("linear", "exponential", "cosine"))
+        require_choice(self, "kind", ("linear", "exponential", "cosine", "switch"))
 
     def shape(self, inner: Outcome, batch: TransitionBatch, state: RewardState) -> Shaped:
         """Weight every row, then count the batch."""

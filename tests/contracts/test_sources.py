@@ -57,12 +57,24 @@ ACTIONS: list[Any] = [
     "🙂 \\boxed{4🙂}",
     "<think>" * 50 + "</think>" * 50,
     "user: " * 40,
+    '<think>6 times 7</think>\n<tool_call>\n{"name": "multiply", "arguments": {"a": 6, "b": 7}}\n</tool_call>',
+    '<tool_call>{"name": "multiply", "arguments": {"a": 6}}</tool_call><tool_call>{"name": "add", "arguments": {}}'
+    "</tool_call>",
+    '<tool_call>{"name": "multiply", "arguments": {"a": "</tool_call>", "b": [7]}}</tool_call>',
+    '<tool_call>{"name": </tool_call>' + "<tool_call>" * 500,
     None,
     3.5,
     b"\\boxed{4}",
     ["\\boxed{4}"],
 ]
-TASKS = [Task("2 + 2", reference="4"), Task("1 / 2", reference="1/2"), Task("-7 * 2", reference="-14")]
+GOLD_CALLS = [{"name": "multiply", "arguments": {"a": 6, "b": 7}}]
+TASKS = [
+    Task("2 + 2", reference="4"),
+    Task("1 / 2", reference="1/2"),
+    Task("-7 * 2", reference="-14"),
+    Task("6 * 7", reference="42", fields={"gold_calls": GOLD_CALLS, "num_gold_calls": 1}),
+]
+REPLY = '<tool_response>\n{"name": "multiply", "status": "ok", "content": "42"}\n</tool_response>'
 
 
 def source_of(name: str) -> RewardSource:
@@ -120,7 +132,7 @@ def batch() -> TransitionBatch:
     rng = np.random.default_rng(0)
     rows = [
         Transition(
-            observation=f"reply {row}",
+            observation=(f"reply {row}", REPLY)[row % 2],
             previous_observation="prompt",
             action=ACTIONS[row % len(ACTIONS)],
             text=("You see here a key.", "", "\ud800")[row % 3],

@@ -217,7 +217,7 @@ def test_an_interrupt_ends_after_the_update_and_saves(tiny_folder, tmp_path):
         ({"temperature": 0.0}, "temperature above 0"),
         ({"minibatches": 9}, "cannot be cut"),
         ({"objective": "grop"}, "did you mean 'grpo'"),
-        ({"reward": "verfy"}, "did you mean 'verify'"),
+        ({"reward": "digit_mach"}, "did you mean 'digit_match'"),
         ({"model": "./nowhere"}, "no such folder"),
         ({"env_kwargs": {"num_step": 1}}, "did you mean 'num_steps'"),
         ({"eval_env_kwargs": {"split": "tset"}}, "split"),

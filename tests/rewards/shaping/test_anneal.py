@@ -16,6 +16,7 @@ from rewardium.rewards.state import RewardState
         ("linear", [2.0, 1.75, 1.5, 1.0, 1.0]),
         ("cosine", [2.0, 1.5 + 0.5 * math.cos(math.pi / 4), 1.5, 1.0, 1.0]),
         ("exponential", [2.0, 1 + math.exp(-0.25), 1 + math.exp(-0.5), 1 + math.exp(-1), 1 + math.exp(-2)]),
+        ("switch", [2.0, 2.0, 2.0, 1.0, 1.0]),
     ],
 )
 def test_closed_forms(kind, expected):
@@ -25,7 +26,7 @@ def test_closed_forms(kind, expected):
 
 @given(
     st.integers(0, 10**9), st.floats(1, 1e6), st.floats(-5, 5), st.floats(-5, 5),
-    st.sampled_from(["linear", "cosine", "exponential"]),
+    st.sampled_from(["linear", "cosine", "exponential", "switch"]),
 )  # fmt: skip
 def test_the_weight_stays_between_start_and_end(seen, steps, start, end, kind):
     weight = anneal_weight(seen, steps, start, end, kind)

@@ -1,0 +1,154 @@
+"""How well calls match gold calls; the order of calls and of arguments plays no part."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from rewardium.envs.tools.calls import ToolCall
+
+Level = Literal["fine", "intermediate", "coarse", "refined"]
+LEVELS = ("fine", "intermediate", "coarse", "refined")
+
+
+class Match(NamedTuple):
+    """How calls match gold calls.
+
+    Args:
+        share: How much of the greatest possible score was reached, in [0, 1].
+        credits: For each call the part of ``share`` that it earned by its arguments.
+        taken: For each gold call whether some call was credited with it.
+    """
+
+    share: float
+    credits: tuple[float, ...]
+    taken: tuple[bool, ...]
+
+
+def same_value(left: Any, right: Any) -> bool:
+    """Compare two JSON values: 1 equals 1.0, a truth value equals no number, and the order of keys plays no part.
+
+    Example:
+        >>> same_value({"a": 1, "b": [True]}, {"b": [True], "a": 1.0}), same_value(1, True), same_value("1", 1)
+        (True, False, False)
+    """
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return left.keys() == right.keys() and all(same_value(value, right[key]) for key, value in left.items())
+    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
+        return len(left) == len(right) and all(same_value(a, b) for a, b in zip(left, right, strict=True))
+    if isinstance(left, bool) or isinstance(right, bool):
+        return left is right
+    if isinstance(left, (int, float)) and isinstance(right, (int, float)):
+        return left == right
+    return type(left) is type(right) and bool(left == right)
+
+
+def same_call(left: ToolCall, right: ToolCall) -> bool:
+    """Compare name and arguments of two calls."""
+    return left.name == right.name and same_value(left.arguments, right.arguments)
+
+
+def jaccard(left: Iterable[Hashable], right: Iterable[Hashable]) -> float:
+    """Return the size of the intersection of two multisets over that of their union; 1 where both are empty.
+
+    Example:
+        >>> jaccard(["a", "b"], ["a", "a", "b"])
+        0.6666666666666666
+    """
+    a, b = Counter(iter(left)), Counter(iter(right))  # iterators: of a mapping, its keys and not its counts
+    union = (a | b).total()
+    return (a & b).total() / union if union else 1.0
+
+
+def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[int, int]]:
+    """Give each gold call, in order, the best call of the same name that is not given away yet.
+
+    Best is the greatest sum of the Jaccard index of the parameters' names and the number of equal values. Among equally
+    good calls the text of the arguments decides, so that the order of the calls plays no part.
+
+    Args:
+        gold: The gold calls.
+        calls: The calls.
+
+    Returns:
+        Pairs of a gold call's and a call's index.
+    """
+    free = sorted(range(len(calls)), key=lambda index: _text_of(calls[index]))
+    pairs = []
+    for number, wanted in enumerate(gold):
+        candidates = [index for index in free if calls[index].name == wanted.name]
+        if candidates:
+            best = max(candidates, key=lambda index: argument_score(wanted, calls[index]))
+            free.remove(best)
+            pairs.append((number, best))
+    return pairs
+
+
+def _text_of(call: ToolCall) -> str:
+    return json.dumps(call.arguments, sort_keys=True, default=str)
+
+
+def argument_score(wanted: ToolCall, call: ToolCall, strict: bool = False) -> float:
+    """Return the Jaccard index of the parameters' names plus the number of equal values.
+
+    Args:
+        wanted: The gold call.
+        call: A call of the same tool.
+        strict: Count the index only where it is 1.
+
+    Returns:
+        The score, from 0 to ``1 + len(wanted.arguments)``.
+    """
+    names = jaccard(wanted.arguments, call.arguments)
+    equal = sum(
+        key in call.arguments and same_value(value, call.arguments[key]) for key, value in wanted.arguments.items()
+    )
+    return (names if not strict or names == 1.0 else 0.0) + equal
+
+
+def match_calls(
+    gold: Sequence[ToolCall], calls: Sequence[ToolCall], level: Level = "fine", strangers: int = 0
+) -> Match:
+    """Score calls against gold calls.
+
+    Args:
+        gold: The gold calls, at least one.
+        calls: The calls.
+        level: How fine; see ``tool_rl``.
+        strangers: Further calls of no tool, which can match nothing.
+
+    Returns:
+        The match.
+
+    Example:
+        >>> gold = [ToolCall("add", {"a": 1, "b": 2}), ToolCall("now", {})]
+        >>> match_calls(gold, [ToolCall("add", {"b": 3, "a": 1})]).share
+        0.5
+    """
+    if level == "coarse":
+        return _all_or_nothing(gold, calls, strangers)
+    names = jaccard((call.name for call in gold), [*(call.name for call in calls), *((None,) * strangers)])
+    pairs = assign(gold, calls)
+    if level == "refined" and names < 1.0:
+        names = 0.0
+    score: Callable[[ToolCall, ToolCall], float] = {
+        "fine": argument_score,
+        "refined": lambda wanted, call: argument_score(wanted, call, strict=True),
+        "intermediate": lambda wanted, call: float(same_call(wanted, call)),
+    }[level]
+    greatest = 1.0 + sum(1.0 if level == "intermediate" else 1.0 + len(wanted.arguments) for wanted in gold)
+    earned = [0.0] * len(calls)
+    for number, index in pairs:
+        earned[index] = score(gold[number], calls[index])
+    numbers = {number for number, _ in pairs}
+    taken = tuple(number in numbers for number in range(len(gold)))
+    return Match((names + sum(earned)) / greatest, tuple(value / greatest for value in earned), taken)
+
+
+def _all_or_nothing(gold: Sequence[ToolCall], calls: Sequence[ToolCall], strangers: int) -> Match:
+    equal = sum(same_call(gold[number], calls[index]) for number, index in assign(gold, calls))
+    right = equal == len(gold) == len(calls) + strangers
+    credit = 1.0 / len(calls) if right else 0.0
+    return Match(float(right), (credit,) * len(calls), (right,) * len(gold))
