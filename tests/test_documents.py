@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def programs() -> list[tuple[str, str, str]]:
     """Return each section's name, its blocks of Python joined, and the output that it shows (``text`` blocks)."""
     found = []
-    for document in ("README.md", "CONTRIBUTING.md"):
+    for document in ("README.md", "CONTRIBUTING.md", "docs/verifier.md"):
         sections = re.split(r"^## +(.*)$", (ROOT / document).read_text(encoding="utf-8"), flags=re.MULTILINE)
         for title, text in zip(["opening", *sections[1::2]], sections[::2], strict=True):
             blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)

@@ -6,6 +6,8 @@ this one too, without a network. It shows that the machinery works, and says not
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,19 +26,22 @@ BOX = r"\boxed{"
 PAD, BOS, EOS, UNKNOWN = "⟨pad⟩", "⟨bos⟩", "⟨eos⟩", "⟨unk⟩"
 
 
-def character_tokenizer(max_length: int = 512) -> PreTrainedTokenizerFast:
-    r"""Build the tokenizer: one token for each character of printable ASCII, the newline, and ``\boxed{``.
+def character_tokenizer(max_length: int = 512, words: Sequence[str] = ()) -> PreTrainedTokenizerFast:
+    r"""Build the tokenizer: one token for each character of printable ASCII, the newline, ``\boxed{``, and each word.
 
     Encoding adds no special tokens, and decoding is exact: ``decode(encode(text)) == text`` for every text over
     the alphabet. Any other character becomes the unknown token. There is no chat template.
 
     Args:
         max_length: Number of tokens that the model is built for.
+        words: Texts over the alphabet that are one token each, for formats that are long and always the same. Where
+            several begin at one place, the longest counts.
 
     Returns:
         The tokenizer; it pads on the left, which is the side that generation needs.
 
     Raises:
+        RewardiumError: When a word is no text over the alphabet, is shorter than two characters, or comes twice.
         MissingExtraError: When ``transformers`` is not installed.
 
     Example:
@@ -44,16 +49,20 @@ def character_tokenizer(max_length: int = 512) -> PreTrainedTokenizerFast:
         >>> ids = tokenizer.encode(r"7+5= \boxed{12}")
         >>> len(ids), tokenizer.decode(ids)
         (9, '7+5= \\boxed{12}')
+        >>> len(character_tokenizer(words=["<tool_call>"]).encode("<tool_call>{"))
+        2
     """
+    words = _checked_words(words)
     try:
         from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
         from transformers import PreTrainedTokenizerFast
     except ImportError as error:
         raise MissingExtraError("transformers", "llm") from error
 
-    vocabulary = {token: index for index, token in enumerate([PAD, BOS, EOS, UNKNOWN, BOX, *CHARACTERS])}
+    vocabulary = {token: index for index, token in enumerate([PAD, BOS, EOS, UNKNOWN, BOX, *CHARACTERS, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token=UNKNOWN))
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(r"\\boxed\{|[\s\S]"), behavior="isolated")
+    pieces = "|".join(re.escape(word) for word in sorted([BOX, *words], key=len, reverse=True))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex(rf"{pieces}|[\s\S]"), behavior="isolated")
     tokenizer.decoder = decoders.Fuse()
     return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -67,6 +76,15 @@ def character_tokenizer(max_length: int = 512) -> PreTrainedTokenizerFast:
     )
 
 
+def _checked_words(words: Sequence[str]) -> list[str]:
+    if isinstance(words, str) or len({BOX, *words}) != 1 + len(words):
+        raise RewardiumError(f"words must be different texts, none of them {BOX!r}, got {words!r}")
+    for word in words:
+        if not isinstance(word, str) or len(word) < 2 or not set(word) <= set(CHARACTERS):
+            raise RewardiumError(f"a word must have at least two characters, of printable ASCII, got {word!r}")
+    return list(words)
+
+
 def build_character_policy(
     folder: str | Path | None = None,
     *,
@@ -75,6 +93,7 @@ def build_character_policy(
     num_layers: int = 4,
     num_heads: int = 4,
     max_length: int = 512,
+    words: Sequence[str] = (),
 ) -> tuple[LlamaForCausalLM, PreTrainedTokenizerFast]:
     """Build an untrained character-level Llama; with the defaults it has 0.87 million parameters.
 
@@ -85,12 +104,13 @@ def build_character_policy(
         num_layers: Number of decoder layers.
         num_heads: Number of attention heads; divides ``hidden_size`` into even parts.
         max_length: Largest number of positions.
+        words: Texts that are one token each; see ``character_tokenizer``.
 
     Returns:
         The model, float32 on the CPU in evaluation mode, and its tokenizer.
 
     Raises:
-        RewardiumError: When the sizes do not fit together.
+        RewardiumError: When the sizes do not fit together, or a word is wrong.
         MissingExtraError: When ``transformers`` is not installed.
 
     Example:
@@ -101,7 +121,7 @@ def build_character_policy(
     sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads, "max_length": max_length}
     if any(size < 1 for size in sizes.values()) or hidden_size % (2 * num_heads):
         raise RewardiumError(f"sizes must be positive and hidden_size a multiple of 2 * num_heads, got {sizes}")
-    tokenizer = character_tokenizer(max_length)
+    tokenizer = character_tokenizer(max_length, words)
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 

@@ -17,7 +17,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import yaml
 
@@ -294,33 +294,70 @@ def pretrain(
     Raises:
         RewardiumError: When there are no problems, or one is no sum of two natural numbers.
     """
-    import torch
-
     if not problems:
         raise RewardiumError("pre-training needs at least one problem, got none")
     generator = random.Random(config.seed)
     right = {problem: write_response(careful_digits(problem.goal)) for problem in problems}
     wrong = {problem: write_response(careless_digits(problem.goal)) for problem in problems}
-    optimizers = _optimizers(model, config)
-    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
-    model.train()
-    for step in range(config.steps):
+
+    def draw() -> Batch:
         asked = generator.choices(problems, k=config.batch_size)
         told = [wrong if generator.random() < config.carelessness else right for _ in asked]
-        batch = collate([(p.prompt, answers[p]) for p, answers in zip(asked, told, strict=True)], tokenizer)
-        loss = response_loss(model, batch)
+        return collate([(p.prompt, answers[p]) for p, answers in zip(asked, told, strict=True)], tokenizer)
+
+    fit(model, draw, config, on_step=on_step)
+
+
+class FitSettings(Protocol):
+    """What ``fit`` reads of a config."""
+
+    @property
+    def steps(self) -> int:
+        """Number of optimizer steps."""
+
+    @property
+    def matrix_learning_rate(self) -> float:
+        """Peak learning rate of the weight matrices."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak learning rate of the rest."""
+
+
+def fit(
+    model: LlamaForCausalLM,
+    draw: Callable[[], Batch],
+    settings: FitSettings,
+    *,
+    on_step: Callable[[int, float], None] | None = None,
+) -> None:
+    """Train a model, in place, on one drawn batch after the other.
+
+    Args:
+        model: The model; it is left in evaluation mode.
+        draw: Gives the next batch.
+        settings: Number of steps and learning rates.
+        on_step: Called after each step with the number of steps done and the loss.
+    """
+    import torch
+
+    optimizers = _optimizers(model, settings)
+    peaks = [optimizer.param_groups[0]["lr"] for optimizer in optimizers]
+    model.train()
+    for step in range(settings.steps):
+        loss = response_loss(model, draw())
         model.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         for optimizer, peak in zip(optimizers, peaks, strict=True):
-            optimizer.param_groups[0]["lr"] = peak * learning_rate_factor(step, config.steps)
+            optimizer.param_groups[0]["lr"] = peak * learning_rate_factor(step, settings.steps)
             optimizer.step()
         if on_step is not None:
             on_step(step + 1, loss.item())
     model.eval()
 
 
-def _optimizers(model: LlamaForCausalLM, config: PretrainingConfig) -> list[Optimizer]:
+def _optimizers(model: LlamaForCausalLM, settings: FitSettings) -> list[Optimizer]:
     """Give the weight matrices to Muon, which teaches a small model in few steps, the rest to AdamW."""
     import torch
 
@@ -328,8 +365,8 @@ def _optimizers(model: LlamaForCausalLM, config: PretrainingConfig) -> list[Opti
     matrices = [parameter for name, parameter in named if parameter.ndim == 2 and "embed" not in name]
     others = [parameter for name, parameter in named if parameter.ndim != 2 or "embed" in name]
     return [
-        torch.optim.Muon(matrices, lr=config.matrix_learning_rate, weight_decay=0.01, adjust_lr_fn="original"),
-        torch.optim.AdamW(others, lr=config.learning_rate, weight_decay=0.0, betas=(0.9, 0.95)),
+        torch.optim.Muon(matrices, lr=settings.matrix_learning_rate, weight_decay=0.01, adjust_lr_fn="original"),
+        torch.optim.AdamW(others, lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.95)),
     ]
 
 

@@ -263,6 +263,8 @@ def _sequence(form: Sequence) -> Canonical:
     for item in flat:
         if _is_condition(item) and isinstance(item, Labelled) and isinstance(item.label, Symbol):
             kept = [_renamed(form, item.label) for form in kept]
+    if len(kept) < len(flat):
+        return Sequence("family", tuple(kept))  # type: ignore[arg-type]
     if len(kept) == 1 and form.kind == "list":
         return kept[0]
     if form.kind == "list" and (union := _alternatives(kept)) is not None:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 from rewardium.envs.errors import RewardiumError
-from rewardium.envs.math.rational import NotRationalError, parse_rational
 from rewardium.envs.math.verify.compare import compare
 from rewardium.envs.math.verify.extraction import find_answer, gold_text
 from rewardium.envs.math.verify.isolation.workers import Outcome, shared_pool
@@ -18,6 +17,7 @@ from rewardium.envs.math.verify.limits import MAX_ANSWER_LENGTH, TooLargeError, 
 from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.reading.normalising import normalise
 from rewardium.envs.math.verify.reading.parser import parse
+from rewardium.envs.math.verify.reading.plain import plain_number, same_plain
 from rewardium.envs.math.verify.reading.words import normalise_words
 from rewardium.envs.math.verify.verdict import Verdict
 
@@ -116,7 +116,7 @@ _DECIMAL = re.compile(r"[+-]?[0-9]++[.,][0-9]++")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3}")
 _ORDINAL = re.compile(r"(?<=[0-9])(?:st|nd|rd|th)\b")
 _ALGEBRA = re.compile(
-    r"\\(?:i+nt|oint|sum|prod|lim|d?frac|binom|begin|det|partial|equiv|pmod|bmod|cap|operatorname|sqrt|log|ln|sin|cos|tan)|[<>=]"
+    r"\\(?:i+nt|oint|sum|prod|lim|d?frac|binom|begin|det|Gamma|zeta|partial|equiv|pmod|bmod|cap|operatorname|sqrt|log|ln|sin|cos|tan)|[<>=]"
 )
 _HOPELESS = "not decided: "
 _log = logging.getLogger(__name__)
@@ -149,18 +149,17 @@ def _decide(gold: str, answer: str) -> Identity:
 
 
 def _numbers(gold: str, answer: str) -> Identity | None:
-    """Compare two rational numbers exactly; None where one is none, or a rounded decimal may be meant."""
-    if len(gold) > 60 or len(answer) > 60 or "," in gold + answer:
+    """Compare two plain numbers exactly; None where one is none."""
+    first, second = plain_number(gold), plain_number(answer)
+    if first is None or second is None:
         return None
-    try:
-        first, second = parse_rational(gold), parse_rational(answer)
-    except NotRationalError:
+    same = same_plain(first, second)
+    if same is None:
         return None
-    if first == second:
-        return Identity("equal", f"both are {first}")
-    if "." in gold or "." in answer:
-        return None
-    return Identity("different", f"{first} is not {second}")
+    values = first.number.value, second.number.value
+    if same and values[0] == values[1]:
+        return Identity("equal", f"both are {values[0]}")
+    return Identity("equal" if same else "different", f"{gold} is {'' if same else 'not '}{answer}")
 
 
 def _squeezed(text: str) -> str:

@@ -230,6 +230,8 @@ def _sequences(gold: Canonical, answer: Canonical) -> Identity:
         sequence, other = (gold, answer) if isinstance(gold, Sequence) else (answer, gold)
         return _sequence_and_other(sequence, other, answer is sequence)  # type: ignore[arg-type]
     kinds = {gold.kind, answer.kind}
+    if "family" in kinds:
+        return _families(gold, answer)
     if kinds == {"tuple"}:
         return _tuples(gold, answer)
     if kinds == {"tuple", "list"}:
@@ -242,6 +244,14 @@ def _sequences(gold: Canonical, answer: Canonical) -> Identity:
     if "set" in kinds:
         return _sets(gold.items, answer.items)
     return _lists(gold.items, answer.items)
+
+
+def _families(gold: Sequence, answer: Sequence) -> Identity:
+    """Compare solutions for all integers k: what is written in another way may still be the same family."""
+    result = _sets(gold.items, answer.items)
+    if result.status == DIFFERENT:
+        return Identity(UNKNOWN, "families of solutions that are written in different ways")
+    return result
 
 
 def _tuples(gold: Sequence, answer: Sequence) -> Identity:
@@ -336,7 +346,7 @@ def _sequence_and_other(sequence: Sequence, other: Canonical, answer_is_sequence
         return _relations(sequence, other)
     if isinstance(other, Words):
         return Identity(DIFFERENT, "one is words, the other is not")
-    if sequence.kind == "set" and len(sequence.items) == 1:
+    if sequence.kind in ("set", "family") and len(sequence.items) == 1:
         return _compare(canonical_again(sequence.items[0]), other)
     if isinstance(other, Quantity):
         return _distributed(other, sequence)

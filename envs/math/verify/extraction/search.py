@@ -28,6 +28,7 @@ from rewardium.envs.math.verify.extraction.spans import MARK, Sketch, mask
 from rewardium.envs.math.verify.extraction.statements import final_answer_after, stated_answer
 from rewardium.envs.math.verify.extraction.whole import reads_as_a_whole, whole_answer
 from rewardium.envs.math.verify.limits import MAX_ANSWER_LENGTH, MAX_COMPLETION_LENGTH
+from rewardium.envs.math.verify.reading.plain import PLAIN
 
 __all__ = ["Found", "extract", "find_answer", "gold_text"]
 
@@ -43,6 +44,7 @@ MAX_QUESTIONS = 8
 MAX_SHORT_LENGTH = 200
 """Characters of a text that may be an answer as a whole."""
 
+_DELIMITED = re.compile(r"\s*+\$?([^$]*?)\$?\s*+")
 _NUMBER = re.compile(r"\$?([+-]?[0-9]++(?:[.,/][0-9]++)*+)\$?")
 _BOX = re.compile(r"(?<!\\)\\++(?:boxed|fbox)(?![A-Za-z])\s*+(?:\{(?:[^{}]|\{[^{}]{0,80}\}){0,80}\})?+")
 _THOUGHT = re.compile(r"<(?P<closing>/?)(?:think(?:ing)?|reasoning)>", re.IGNORECASE)
@@ -101,9 +103,12 @@ def find_answer(completion: str) -> Found:
     """
     if not isinstance(completion, str):
         return Found(None, f"the response is no text but {type(completion).__name__}")
-    number = _NUMBER.fullmatch(completion) if len(completion) < 40 else None
-    if number is not None:
-        return Found(number[1], "")
+    if len(completion) < 100:
+        if PLAIN.fullmatch(completion) is not None:
+            return Found(completion, "")
+        number = _NUMBER.fullmatch(completion)
+        if number is not None:
+            return Found(number[1], "")
     text = completion[-MAX_COMPLETION_LENGTH:]
     if "<" in text:
         after = _after_reasoning(text)
@@ -277,8 +282,8 @@ def gold_text(gold: str) -> str:
         >>> gold_text("$21, 16$ or $11$"), gold_text("so $x$ is $5$."), gold_text("5 or 6"), gold_text("$125$ miles")
         ('21, 16, 11', '5', '5 or 6', '125 miles')
     """
-    number = _NUMBER.fullmatch(gold) if len(gold) < 40 else None
-    if number is not None:
+    number = _DELIMITED.fullmatch(gold) if len(gold) < 100 else None
+    if number is not None and PLAIN.fullmatch(number[1]):
         return number[1]
     if "$" not in gold and reads_as_a_whole(gold):
         return tidy(gold)

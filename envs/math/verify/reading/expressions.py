@@ -102,7 +102,7 @@ class ExpressionParser(BracketParser):
                 return Apply("add", (left, right))
             if is_whole(negated(left)):
                 return Apply("add", (left, negated(right)))
-        if isinstance(right, Number) and isinstance(left, Number):
+        if isinstance(right, Number) and isinstance(left, Number) and self.tokens[self.at - 1].kind == "number":
             raise UnreadableError("two numbers stand side by side")
         return product(left, right)
 
@@ -356,6 +356,8 @@ class ExpressionParser(BracketParser):
             return self.function(name)
         if name in _CONSTANTS:
             return _CONSTANTS[name]
+        if name == "Gamma" and self.is_sign("("):
+            raise UnreadableError("the gamma function")
         if name in GREEK:
             return Symbol(self.indexed(name))
         if name in BASIS:
@@ -366,12 +368,21 @@ class ExpressionParser(BracketParser):
         if reader is not None:
             form: Form = reader(self)
             return form
+        if name in ("overline", "bar") and self.is_sign("{") and not self.names_a_segment():
+            return Apply("conjugate", (as_node(self.group()),))
         if name in _ACCENTS:
             return Symbol(f"{name}({self.raw_group()})")
         if name in CLOSING:
             return self.bracket(token)
         self.at -= 1
         raise self.unreadable()
+
+    def names_a_segment(self) -> bool:
+        """Say whether nothing but letters stands in the braces that follow, so that a bar over them makes a name."""
+        at = 1
+        while self.peek(at).kind == "letter":
+            at += 1
+        return self.peek(at).text == "}"
 
     def function(self, name: str) -> Node:
         """Read a function with its base, exponent and argument."""

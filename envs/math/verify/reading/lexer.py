@@ -125,13 +125,14 @@ def _braced(text: str, start: int, inside: int, kind: str, spaced: bool) -> tupl
     name = ALIASES.get(words, words) if kind == "roman" else words
     if name in FUNCTIONS and not (name == "min" and _after_number(text, start)):
         return end, Token("command", name, start, end, spaced)
-    if len(words) == 1 and words.isalpha() and not _after_number(text, start):
+    if len(words) == 1 and words.isalpha() and not _after_number(text, start, kind):
         return end, Token("letter", words, start, end, spaced)
     return end, Token("words", words, start, end, spaced)
 
 
-def _after_number(text: str, start: int) -> bool:
-    return text[:start].rstrip()[-1:].isdigit()
+def _after_number(text: str, start: int, kind: str = "") -> bool:
+    before = text[:start].rstrip()[-1:]
+    return before.isdigit() or (kind == "words" and before in ("}", ")"))
 
 
 def _letters(run: str, start: int, spaced: bool, latex: bool, before: list[Token]) -> list[Token]:
