@@ -3,7 +3,7 @@
 Of what comes from a session's processes only what the kernel vouches for is believed: who sent it, who is alive, and
 what is used. When a call ends, all processes of the worker are stopped in one step, so that none can fork or die while
 it is found out which there are; then all of the session are killed but the one that is its head from then on. A head
-stays stopped until the next call, and what threads it may have with it.
+stays stopped until the next call, and what threads it may have with it; inits and zygote the supervisor lets go on.
 
 This runs inside a worker and imports nothing but the standard library.
 """
@@ -104,8 +104,8 @@ class Cell:
             far_requests.close()
             far_reports.close()
             os.close(output_end)
-        self._init = self._head = self._begin()
-        self._bare_bytes = usage([self._init]).resident_bytes
+        self.init = self._head = self._begin()
+        self._bare_bytes = usage([self.init]).resident_bytes
 
     def _begin(self) -> int:
         """Wait for the init to say that it is there, and return its number."""
@@ -147,9 +147,9 @@ class Cell:
         deadline = time.monotonic() + wall_seconds
         try:
             self._drop_packets()
-            channel = self._requests if self._head == self._init else self._reports
+            channel = self._requests if self._head == self.init else self._reports
             channel.send(encode(request))
-            signal_all([self._init, self._head], signal.SIGCONT)
+            signal_all([self._head], signal.SIGCONT)
             outcome = self._watch(deadline, wall_seconds)
         except OSError:
             outcome = Outcome("killed", None, _ALL_ENDED, 0)
@@ -160,7 +160,7 @@ class Cell:
         """Kill all processes of the session; the init is left to be reaped."""
         if not self._is_isolated:
             self._sweep(0)
-        kill([self._init])
+        kill([self.init])
         self._close()
 
     def _close(self) -> None:
@@ -192,8 +192,8 @@ class Cell:
     def _excess(self) -> Outcome | None:
         """Return how the call ends if it uses more than it may."""
         limits = self._limits
-        processes = descendants(self._init)
-        if self._head != self._init and not any(map(is_alive, processes)):
+        processes = descendants(self.init)
+        if self._head != self.init and not any(map(is_alive, processes)):
             return Outcome("killed", None, _ALL_ENDED, 0)
         used = usage(process for process in processes if process != self._head)
         if used.cpu_seconds > limits["cpu_seconds"]:
@@ -266,21 +266,20 @@ class Cell:
             signal_all([keeper], signal.SIGSTOP)
         self._output.read_all()
         self._sweep(keeper)
-        signal_all([self._init], signal.SIGCONT)
         if not keeper or not is_alive(keeper):
             return 0
-        used = usage({keeper, self._init})
-        self._head, self.threads = keeper, used.threads - len({keeper, self._init})
+        used = usage({keeper, self.init})
+        self._head, self.threads = keeper, used.threads - len({keeper, self.init})
         self.resident_bytes = max(0, used.resident_bytes - 2 * self._bare_bytes)
         return keeper
 
     def _sweep(self, keeper: int) -> None:
         """Kill the session's processes but for init and keeper."""
         if self._is_isolated:  # none of them runs, so these are all
-            kill(process for process in descendants(self._init) if process != keeper)
+            kill(process for process in descendants(self.init) if process != keeper)
             return
         for _ in range(_SWEEPS):
-            others = [process for process in descendants(self._init) if process != keeper and is_alive(process)]
+            others = [process for process in descendants(self.init) if process != keeper and is_alive(process)]
             if not others:
                 return
             signal_all(others, signal.SIGSTOP)

@@ -305,7 +305,7 @@ class SandboxPool:
         return None
 
     def _free_slot(self, is_for_session: bool) -> _Slot | None:
-        """Return the free worker with the fewest sessions; for a lone program, the one that had most time to prepare."""
+        """Return the free worker with the fewest sessions; for a lone program, the one that has rested longest."""
         free = [slot for slot in self._slots if not slot.is_busy]
         return min(free, key=lambda slot: (len(slot.sessions) * is_for_session, slot.idle_since), default=None)
 

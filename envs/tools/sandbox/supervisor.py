@@ -113,6 +113,7 @@ class Supervisor:
         """Run a program, so that what this system does not allow is known at once."""
         cell = self._make_cell()
         outcome, _ = cell.run("", START_SECONDS, self._count_tasks())
+        self._let_go_on(cell)
         self._close_cell(cell)
         if outcome.status != "ok":
             raise CellError(f"not even a program that does nothing could be run: {outcome.error}")
@@ -169,6 +170,7 @@ class Supervisor:
         except CellError as error:
             cell, outcome = None, Outcome("killed", None, f"killed: the sandbox has no process for it: {error}", 0)
         seconds = time.monotonic() - begin
+        self._let_go_on(cell)
         is_lost = session is not None and not outcome.keeper
         if cell is not None:
             self._put_back(session if outcome.keeper else None, cell)
@@ -179,6 +181,11 @@ class Supervisor:
             )
         reply = {"status": outcome.status, "output": output, "value": outcome.value, "error": error}
         return reply | {"seconds": seconds, "lost": is_lost, "evicted": self._evict()}
+
+    def _let_go_on(self, cell: Cell | None) -> None:
+        """At the end of a call everything was stopped; those that run no programs go on, if only to reap."""
+        cells = [*self._cells.values(), *(other for other in (self._spare, cell) if other)]
+        signal_all([self._zygote, *(other.init for other in cells)], signal.SIGCONT)
 
     # Sessions
 
@@ -224,7 +231,6 @@ class Supervisor:
     # Processes and folders
 
     def _make_cell(self) -> Cell:
-        signal_all([self._zygote], signal.SIGCONT)  # at the end of a call it was stopped with all others
         if self._is_isolated:
             return Cell(self._commands, WORK_FOLDER, self._limits, is_isolated=True)
         self._count += 1
