@@ -51,7 +51,6 @@ Slip = Literal["no_call", "operand", "unclosed"]
 """What the pupil may do wrong when it calls."""
 
 
-
 @dataclass(frozen=True)
 class DemonstrationConfig:
     """How the policy is built and taught."""
@@ -59,7 +58,7 @@ class DemonstrationConfig:
     seed: int = 0
     """Seed of the initial weights, the tasks and the pupil's slips."""
 
-    steps: int = 400
+    steps: int = 250
     """Number of optimizer steps."""
 
     batch_size: int = 32
@@ -168,7 +167,7 @@ def careless_answer(result: str) -> str:
 
 
 def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: random.Random) -> Conversation:
-    """Let the pupil play an episode.
+    r"""Let the pupil play an episode.
 
     Args:
         env: An environment of single calculations.
@@ -187,7 +186,7 @@ def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: rand
         >>> env = ToolUseEnv(templates=["single_calculation"], prompt_style="goal")
         >>> played = play(env, 0, 0.0, random.Random(0))
         >>> len(played.texts), played.texts[-1], played.success
-        (4, '\\\\boxed{4657}', True)
+        (4, '\\boxed{4657}', True)
     """
     observation, info = env.reset(seed=seed)
     task = info["task"]
@@ -209,7 +208,9 @@ def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: rand
 def _expression(task: Task) -> str:
     calls = task.fields.get("gold_calls") or []
     if len(calls) != 1 or calls[0].get("name") != "calculate":
-        raise RewardiumError(f"the pupil can only make one call of 'calculate', which does not solve {task.goal[:80]!r}")
+        raise RewardiumError(
+            f"the pupil can only make one call of 'calculate', which does not solve {task.goal[:80]!r}"
+        )
     return str(calls[0]["arguments"]["expression"])
 
 
@@ -238,9 +239,7 @@ def draw_conversations(config: DemonstrationConfig) -> list[Conversation]:
     env = gym.make(config.env, split="train", disable_env_checker=True, **config.env_arguments)
     generator = random.Random(config.seed)
     first = config.seed * config.demonstrations
-    played = [
-        play(env, seed, config.carelessness, generator) for seed in range(first, first + config.demonstrations)
-    ]
+    played = [play(env, seed, config.carelessness, generator) for seed in range(first, first + config.demonstrations)]
     env.close()
     return played
 

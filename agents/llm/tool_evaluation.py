@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from gymnasium.vector import AutoresetMode
 
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.evaluation import derived_seeds
+from rewardium.agents.llm.policy import load_policy
 from rewardium.agents.llm.rollout import collect
-from rewardium.agents.llm.sampling import Sampler, SamplingSettings
+from rewardium.agents.llm.sampling import Sampler, SamplingSettings, TransformersSampler
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
 
@@ -137,3 +139,40 @@ def evaluate_tool_use(
     finally:
         venv.close()
     return ToolFigures(tasks, int(rollout.success.sum()), counter.calls, counter.valid_calls)
+
+
+def evaluate_policy_folder(
+    folder: str | Path,
+    env: str,
+    env_kwargs: Mapping[str, Any],
+    *,
+    temperature: float,
+    max_new_tokens: int,
+    tasks: int,
+    seed: int = 0,
+) -> ToolFigures:
+    """Load a policy onto the CPU and evaluate it; see ``evaluate_tool_use``.
+
+    Args:
+        folder: What ``load_policy`` reads.
+        env: The id of an environment of tool use.
+        env_kwargs: Its arguments.
+        temperature: 0 is greedy.
+        max_new_tokens: Largest number of tokens of one response.
+        tasks: Number of tasks.
+        seed: Seeds tasks and answers.
+
+    Returns:
+        The figures.
+    """
+    policy = load_policy(str(folder), device="cpu", trainable=False)
+    return evaluate_tool_use(
+        TransformersSampler(policy),
+        Chat(policy.tokenizer),
+        env,
+        env_kwargs,
+        SamplingSettings(temperature=temperature, max_new_tokens=max_new_tokens),
+        tasks=tasks,
+        seed=seed,
+        context_length=policy.context_length,
+    )

@@ -13,15 +13,17 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.envs.math.verify.compare import compare
 from rewardium.envs.math.verify.extraction import find_answer, gold_text
 from rewardium.envs.math.verify.isolation.workers import Outcome, shared_pool
-from rewardium.envs.math.verify.limits import MAX_ANSWER_LENGTH, TooLargeError, UnreadableError
+from rewardium.envs.math.verify.limits import TooLargeError, UnreadableError
 from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.reading.normalising import normalise
-from rewardium.envs.math.verify.reading.parser import parse
+from rewardium.envs.math.verify.reading.parser import MAX_REMEMBERED_LENGTH, forget, parse
 from rewardium.envs.math.verify.reading.plain import plain_number, same_plain
 from rewardium.envs.math.verify.reading.words import normalise_words
 from rewardium.envs.math.verify.verdict import Verdict
 
 MAX_REASON_LENGTH = 300
+MAX_GOLD_LENGTH = 2000
+"""Characters of a gold answer, perhaps a whole solution, whose text is remembered."""
 
 
 def verify(gold: str, answer: str, *, timeout: float = 1.0) -> Verdict:
@@ -103,7 +105,7 @@ def _inline(gold: Any, answer: Any) -> tuple[Verdict | None, tuple[str, str] | N
     found = find_answer(answer)
     if found.text is None:
         return Verdict("unparsed", found.fault[:MAX_REASON_LENGTH]), None
-    right = _gold_text(gold) if len(gold) <= MAX_ANSWER_LENGTH else gold_text(gold)
+    right = _gold_text(gold) if len(gold) <= MAX_GOLD_LENGTH else gold_text(gold)
     result = _decide(right, found.text)
     if result.status == "unknown" and not result.reason.startswith(_HOPELESS):
         return None, (right, found.text)
@@ -128,9 +130,14 @@ def _verdict(result: Identity, answer: str) -> Verdict:
     return Verdict(status, result.reason[:MAX_REASON_LENGTH], answer)
 
 
-@lru_cache(maxsize=8192)
 def _decide(gold: str, answer: str) -> Identity:
-    """Compare two answers without a worker: exact numbers, then texts, then forms."""
+    """Compare two answers without a worker; what is remembered stays small, whatever a policy writes."""
+    decide = _decide_remembered if len(gold) + len(answer) <= 2 * MAX_REMEMBERED_LENGTH else _decide_anew
+    return decide(gold, answer)
+
+
+def _decide_anew(gold: str, answer: str) -> Identity:
+    """Compare exact numbers, then texts, then forms."""
     try:
         number = _numbers(gold, answer)
         if number is not None:
@@ -146,6 +153,9 @@ def _decide(gold: str, answer: str) -> Identity:
     except Exception as error:  # whatever an answer holds, it must not stop a run; the fault is logged and said
         _log.exception("comparing %.200r with %.200r failed", answer, gold)
         return Identity("unknown", f"{_HOPELESS}comparing failed: {type(error).__name__}")
+
+
+_decide_remembered = lru_cache(maxsize=8192)(_decide_anew)
 
 
 def _numbers(gold: str, answer: str) -> Identity | None:
@@ -211,6 +221,8 @@ A plain dictionary without a lock: single operations on it are atomic, and a pro
 
 
 def _remember(pair: tuple[str, str], outcome: Outcome) -> None:
+    if len(pair[0]) + len(pair[1]) > 2 * MAX_REMEMBERED_LENGTH:
+        return
     if len(_remembered) >= MAX_REMEMBERED:
         _remembered.clear()
     _remembered[pair] = outcome
@@ -241,6 +253,7 @@ def clear_caches() -> None:
     Example:
         >>> clear_caches()
     """
-    for cached in (_decide, _gold_text, parse):
+    for cached in (_decide_remembered, _gold_text):
         cached.cache_clear()
+    forget()
     _remembered.clear()

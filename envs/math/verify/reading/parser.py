@@ -39,7 +39,10 @@ _UNIT_FRACTION = re.compile(
 )
 
 
-@lru_cache(maxsize=8192)
+MAX_REMEMBERED_LENGTH = 300
+"""Characters of a text whose form is remembered, so that what is remembered stays small whatever a policy writes."""
+
+
 def parse(text: str, group_digits: bool = True) -> Form:
     r"""Read an answer.
 
@@ -60,6 +63,11 @@ def parse(text: str, group_digits: bool = True) -> Form:
         >>> parse("x > 3").operators
         ('>',)
     """
+    read = _remembered if len(text) <= MAX_REMEMBERED_LENGTH else _read
+    return read(text, group_digits)
+
+
+def _read(text: str, group_digits: bool) -> Form:
     normalised = normalise(text)
     form = read_clock(normalised) or read_words(normalised) or _choice(normalised, group_digits)
     if form is not None:
@@ -69,6 +77,14 @@ def parse(text: str, group_digits: bool = True) -> Form:
         return _AnswerParser(normalised, group_digits).answer()
     except RecursionError:
         raise TooLargeError("the answer is nested too deep") from None
+
+
+_remembered = lru_cache(maxsize=4096)(_read)
+
+
+def forget() -> None:
+    """Forget what was read."""
+    _remembered.cache_clear()
 
 
 def _choice(text: str, group_digits: bool) -> Choice | None:

@@ -1,0 +1,110 @@
+"""Teach a small policy to use a calculator from nothing, to partial skill, for the runs that need no real model.
+
+    python scripts/pretrain_tool_policy.py
+    python scripts/pretrain_tool_policy.py --out runs/policies/careful --pretraining.carelessness 0.2
+
+The folder is an ordinary transformers model: give it to any script that takes --model.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from rewardium.agents.llm.demonstrations import DemonstrationConfig, pretrain_tool_policy
+from rewardium.envs.errors import RewardiumError
+
+
+@dataclass(frozen=True)
+class Config:
+    """Teach a small policy to use a calculator, to partial skill."""
+
+    out: Path = Path("runs/policies/tools")
+    """The policy's folder; a policy that is there already is replaced."""
+
+    pretraining: DemonstrationConfig = field(default_factory=DemonstrationConfig)
+    """How it is taught."""
+
+    threads: int = 1
+    """Threads of the mathematics. More save little on so small a model, and much is lost where the cores are shared;
+    another number rounds differently, so that the weights differ in their last bits."""
+
+    eval_tasks: int = 500
+    """Number of held-out tasks that the policy is judged on."""
+
+
+def main() -> int:
+    """Read the command line, teach and judge the policy, and return the exit status."""
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    config = tyro.cli(Config, description=__doc__)
+    console = Console()
+    try:
+        run(config, console)
+    except RewardiumError as error:
+        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        return 1
+    return 0
+
+
+def run(config: Config, console: Console) -> None:
+    """Teach the policy, write it, and say how good it is."""
+    if config.threads < 1 or config.eval_tasks < 1:
+        raise RewardiumError(f"threads and eval_tasks must be at least 1, got {config.threads} and {config.eval_tasks}")
+    if config.out.is_dir() and any(config.out.iterdir()) and not (config.out / "pretraining.yaml").is_file():
+        raise RewardiumError(f"{config.out} holds something that is no pre-trained policy; choose another --out")
+    import torch
+
+    torch.set_num_threads(config.threads)
+    start, start_cpu = time.perf_counter(), time.process_time()
+    teach(config.out, config.pretraining, console)
+    seconds, seconds_cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    console.print(f"wrote {config.out} in {seconds:.0f} s ({seconds_cpu:.0f} s of CPU)", markup=False, soft_wrap=True)
+    judge(config, console)
+
+
+def teach(folder: Path, config: DemonstrationConfig, console: Console) -> None:
+    """Pre-train with a progress bar."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
+        TextColumn("loss {task.fields[loss]:.3f}"),
+    )  # fmt: skip
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("pre-training", total=config.steps, loss=float("nan"))
+        pretrain_tool_policy(folder, config, on_step=lambda step, loss: progress.update(bar, completed=step, loss=loss))
+
+
+def judge(config: Config, console: Console) -> None:
+    """Say what the policy makes of held-out tasks, with greedy and with sampled responses."""
+    from rewardium.agents.llm.tool_evaluation import evaluate_policy_folder
+
+    for name, temperature in (("greedy", 0.0), ("sampled", 1.0)):
+        figures = evaluate_policy_folder(
+            config.out,
+            config.pretraining.env,
+            {**config.pretraining.env_arguments, "split": "test"},
+            temperature=temperature,
+            max_new_tokens=48,
+            tasks=config.eval_tasks,
+        )
+        valid, cost = figures.valid_call_rate, figures.calls_per_success
+        console.print(
+            f"{config.eval_tasks} held-out tasks, {name}: success {figures.success:.3f}, "
+            f"valid calls {'none' if valid is None else f'{valid:.3f}'}, "
+            f"calls a success {'none' if cost is None else f'{cost:.2f}'}",
+            markup=False,
+            soft_wrap=True,
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
