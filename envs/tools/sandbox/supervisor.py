@@ -24,7 +24,7 @@ from rewardium.envs.tools.sandbox import kernel
 from rewardium.envs.tools.sandbox.cell import START_SECONDS, Cell, CellError, Outcome
 from rewardium.envs.tools.sandbox.identity import become, open_closed_folders
 from rewardium.envs.tools.sandbox.messages import Channel, ChannelClosedError
-from rewardium.envs.tools.sandbox.processes import children, descendants, signal_all
+from rewardium.envs.tools.sandbox.processes import children, descendants, kill, signal_all
 from rewardium.envs.tools.sandbox.zygote import WORK_FOLDER, Frame, attend
 
 MAX_REQUEST_BYTES = 2**20
@@ -262,7 +262,10 @@ class Supervisor:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
-        return len(children(os.getpid())) - len(self._cells) - (self._spare is not None) - 1
+        living = {self._zygote, *(cell.init for cell in self._cells.values()), self._spare and self._spare.init}
+        dying = [process for process in children(os.getpid()) if process not in living]
+        kill(dying)  # without a namespace there may be orphans of a session among them
+        return len(dying)
 
     def _close(self) -> None:
         """End all sessions; without a namespace of their own nothing else does."""

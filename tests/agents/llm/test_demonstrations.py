@@ -165,7 +165,7 @@ def test_the_loss_falls(chat: Chat) -> None:
     losses: list[float] = []
     learn(model, chat, draw_conversations(config), config, on_step=lambda step, loss: losses.append(loss))
     assert len(losses) == 40
-    assert mean(losses[-5:]) < 0.6 * losses[0]
+    assert mean(losses[-5:]) < losses[0] - 0.7
     assert not model.training
 
 
@@ -192,7 +192,9 @@ def test_wrong_settings_are_refused(change: dict) -> None:
 
 def test_other_tasks_are_refused() -> None:
     with pytest.raises(RewardiumError, match="one call of 'calculate'"):
-        draw_conversations(dataclasses.replace(TINY, env="rewardium/ToolUse-v0", env_arguments={"templates": ["no_tool"]}))
+        draw_conversations(
+            dataclasses.replace(TINY, env="rewardium/ToolUse-v0", env_arguments={"templates": ["no_tool"]})
+        )
 
 
 def test_a_policy_is_saved_with_its_card_and_built_again_bit_for_bit(tmp_path) -> None:

@@ -29,9 +29,7 @@ def chat() -> Chat:
 
 
 def play(chat: Chat, texts: list[str], env: str = ENV, **env_kwargs: object) -> ToolFigures:
-    return evaluate_tool_use(
-        Says(chat, texts), chat, env, env_kwargs, SETTINGS, tasks=len(texts), context_length=4096
-    )
+    return evaluate_tool_use(Says(chat, texts), chat, env, env_kwargs, SETTINGS, tasks=len(texts), context_length=4096)
 
 
 def test_calls_are_counted_whatever_came_of_them(chat: Chat) -> None:

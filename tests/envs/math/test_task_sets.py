@@ -298,7 +298,9 @@ def test_an_empty_set_is_an_error(tmp_path, lines, message):
         load_tasks(written(tmp_path, *lines))
 
 
-@pytest.mark.parametrize("data", [b"no gzip at all", gzip.compress(GOOD.encode() * 99)[:-20], b""])
+@pytest.mark.parametrize(
+    "data", [b"no gzip at all", gzip.compress(GOOD.encode() * 99)[:-20], b""], ids=["text", "cut off", "empty"]
+)
 def test_a_broken_gzip_file_is_named(tmp_path, data):
     path = tmp_path / "tasks.jsonl.gz"
     path.write_bytes(data)

@@ -128,7 +128,8 @@ def test_hostile_answers_are_decided_in_time_and_harm_nothing(answer):
 
 
 def test_what_could_not_be_decided_is_not_different():
-    assert verify("5", r"\int_0^1 \sin(\sin(\cos(x^x)))^{x} dx \cdot \zeta(x)", timeout=0.2).status != "different"
+    hard = r"\int_0^1 \sin(\sin(\cos(x^x)))^{x} dx"
+    assert verify(hard, f"{hard} + 0", timeout=0.05).status != "different"
     assert verify("5", "asdf qwer").status == "unparsed"
     assert verify("5", "").status == "unparsed"
     assert verify("5", r"\boxed{9^{9^{9^9}}}").status == "unparsed"

@@ -130,8 +130,8 @@ def test_a_document_forges_nothing():
 
 
 def test_equal_documents_share_an_index_and_threads_do_too():
-    again = Search(dict(DOCUMENTS))
-    assert again.index is SEARCH.index
+    first, again = Search(dict(DOCUMENTS)), Search(dict(DOCUMENTS))
+    assert again.index is first.index
     assert Search(SEARCH.index).index is SEARCH.index
     found: list[list[str]] = []
     threads = [threading.Thread(target=lambda: found.extend([ids("alps") for _ in range(20)])) for _ in range(4)]
