@@ -208,7 +208,7 @@ def obtain_run(config: Config, setting: Setting, seed: int) -> None:
 
 
 def is_finished(folder: Path, command: Sequence[str]) -> bool:
-    """Say whether a folder holds the figures of just this command.
+    """Say whether a folder holds the figures of just this command; a run of fewer updates is one to go on with.
 
     Raises:
         RewardiumError: When it holds those of another.
@@ -216,9 +216,25 @@ def is_finished(folder: Path, command: Sequence[str]) -> bool:
     file = folder / "figures.json"
     if not file.is_file():
         return False
-    if json.loads(file.read_text(encoding="utf-8"))["command"] != list(command):
+    (done, before), (rest, wanted) = (
+        without_updates(each) for each in (json.loads(file.read_text(encoding="utf-8"))["command"], command)
+    )
+    if done != rest or before > wanted:
         raise RewardiumError(f"{folder} was made with other settings; choose another --out, or remove it")
-    return True
+    return before == wanted
+
+
+def without_updates(command: Sequence[str]) -> tuple[list[str], int]:
+    """Take the number of updates out of a command; 0 where it has none.
+
+    Example:
+        >>> without_updates(["train", "--updates", "5", "--seed", "0"])
+        (['train', '--seed', '0'], 5)
+    """
+    if "--updates" not in command:
+        return list(command), 0
+    place = list(command).index("--updates")
+    return [*command[:place], *command[place + 2 :]], int(command[place + 1])
 
 
 def execute(command: Sequence[str], log: Path) -> dict[str, float]:
@@ -378,8 +394,8 @@ def spread(values: Sequence[float | None], *, percent: bool = False) -> str:
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return "not in all seeds"
-    form = (lambda value: f"{value:.1%}") if percent else (lambda value: f"{value:.2f}")
-    return form(mean(known)) + (f" ± {form(stdev(known))}" if len(known) > 1 else "")
+    form = "{:.1%}" if percent else "{:.2f}"
+    return form.format(mean(known)) + (f" ± {form.format(stdev(known))}" if len(known) > 1 else "")
 
 
 def findings(before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:

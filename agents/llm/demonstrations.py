@@ -196,7 +196,7 @@ def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: rand
     if slip is not None and generator.random() < carelessness:
         call = careless_call(call, expression, slip)
     reply, _, terminated, truncated, info = env.step(call)
-    texts = (observation, call)
+    texts: tuple[str, ...] = (observation, call)
     if not (terminated or truncated):
         result = _result(reply)
         copied = careless_answer(result) if generator.random() < carelessness else result
@@ -240,7 +240,7 @@ def draw_conversations(config: DemonstrationConfig) -> list[Conversation]:
     generator = random.Random(config.seed)
     first = config.seed * config.demonstrations
     played = [play(env, seed, config.carelessness, generator) for seed in range(first, first + config.demonstrations)]
-    env.close()
+    env.close()  # type: ignore[no-untyped-call]
     return played
 
 

@@ -2,6 +2,7 @@
 
 import pickle
 import warnings
+from functools import cache
 
 import gymnasium as gym
 import numpy as np
@@ -15,6 +16,7 @@ from rewardium.envs import missing_extra, registered_ids
 from rewardium.envs.spaces import Utf8Text
 from rewardium.envs.task import Task
 from rewardium.envs.text import ScalarTextVectorEnv, make_text_vec
+from rewardium.envs.tools.sandbox import SandboxUnavailableError
 
 MODES = list(AutoresetMode)
 HOSTILE = [
@@ -52,8 +54,20 @@ def _is_text(env):
     return isinstance(env.action_space, gym.spaces.Text) and isinstance(env.observation_space, gym.spaces.Text)
 
 
+@cache
+def _unavailable(env_id):
+    """Return why an environment cannot run on this machine, if its sandbox cannot."""
+    try:
+        gym.make(env_id).close()
+    except SandboxUnavailableError as error:
+        return str(error)
+    return None
+
+
 @pytest.fixture(params=EVERY)
 def env_id(request):
+    if (reason := _unavailable(request.param)) is not None:
+        pytest.skip(reason)
     return request.param
 
 

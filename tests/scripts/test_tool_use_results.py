@@ -84,8 +84,11 @@ def test_a_finished_run_is_not_run_again_and_another_one_is_refused(script, tmp_
     (folder / "figures.json").write_text(json.dumps({"command": command}))
     assert script.is_finished(folder, command)
     script.obtain_run(config, script.SETTINGS[0], 0)
-    with pytest.raises(RewardiumError, match="other settings"):
-        script.obtain_run(dataclasses.replace(config, updates=3), script.SETTINGS[0], 0)
+    for change in ({"updates": config.updates - 1}, {"prompts_per_update": 8}):
+        with pytest.raises(RewardiumError, match="other settings"):
+            script.obtain_run(dataclasses.replace(config, **change), script.SETTINGS[0], 0)
+    more = dataclasses.replace(config, updates=config.updates + 1)
+    assert not script.is_finished(folder, script.run_command(more, script.SETTINGS[0], 0))
 
 
 def test_a_failure_is_told_with_its_log(script, tmp_path) -> None:

@@ -33,6 +33,7 @@ _MAX_ERROR_CHARACTERS = 500
 _MAX_VALUE_CHARACTERS = 20_000
 _CREDENTIALS = struct.Struct("=iII")
 _MAX_STALE_PACKETS = 1000
+_SECONDS_TO_DIE, _PAUSE_SECONDS = 2.0, 0.0002
 _SWEEPS = 100
 _NO_LIMIT = -1
 _NO_REPORT = "killed: the program wrote to the sandbox's own socket"
@@ -45,6 +46,10 @@ class CellError(Exception):
 
 class ZygoteLostError(Exception):
     """The zygote does not answer, so no more sessions can be made."""
+
+
+class CallerGoneError(Exception):
+    """The caller has closed its end of the supervisor's socket."""
 
 
 class Outcome(NamedTuple):
@@ -72,6 +77,7 @@ class Cell:
     """The processes of a session.
 
     Args:
+        control: The supervisor's socket, of which only the end is watched.
         commands: The zygote's socket.
         folder: The working directory.
         limits: The fields of ``Limits``.
@@ -82,13 +88,22 @@ class Cell:
         ZygoteLostError: When the zygote does not answer.
     """
 
-    def __init__(self, commands: socket.socket, folder: str, limits: dict[str, Any], is_isolated: bool) -> None:
+    def __init__(
+        self,
+        control: socket.socket,
+        commands: socket.socket,
+        folder: str,
+        limits: dict[str, Any],
+        is_isolated: bool,
+    ) -> None:
+        self._control = control
         self.folder = folder
         self.resident_bytes = 0
         self.threads = 0
         self._limits = limits
         self._is_isolated = is_isolated
         self._calls = 0
+        self._killed: list[int] = []
         output, output_end = os.pipe()
         os.set_blocking(output, False)
         self._output = Output(output, limits["output_characters"])
@@ -134,6 +149,9 @@ class Cell:
 
         Returns:
             How it ended, and its output. Without a keeper the session has ended and must be closed.
+
+        Raises:
+            CallerGoneError: When no one waits for the outcome any more.
         """
         self._calls += 1
         self._output.clear()
@@ -146,6 +164,7 @@ class Cell:
         }
         deadline = time.monotonic() + wall_seconds
         try:
+            self._await_deaths()
             self._drop_packets()
             channel = self._requests if self._head == self.init else self._reports
             channel.send(encode(request))
@@ -175,6 +194,7 @@ class Cell:
         poller = select.poll()
         for descriptor in (self._requests, self._reports, self._output.descriptor):
             poller.register(descriptor, select.POLLIN)
+        poller.register(self._control, select.POLLRDHUP)
         next_check = time.monotonic() + CHECK_SECONDS
         while (now := time.monotonic()) < deadline:
             if now >= next_check:
@@ -182,6 +202,8 @@ class Cell:
                     return excess
                 next_check = time.monotonic() + CHECK_SECONDS
             ready = dict(poller.poll(max(0.0, min(deadline, next_check) - now) * 1000 + 1))
+            if self._control.fileno() in ready:
+                raise CallerGoneError
             if self._output.descriptor in ready and not self._output.read():
                 poller.unregister(self._output.descriptor)
             for channel in (self._reports, self._requests):
@@ -249,6 +271,12 @@ class Cell:
         error = f"killed: the program ended its process with exit status {os.WEXITSTATUS(status)}"
         return Outcome("killed", None, error, self._head)
 
+    def _await_deaths(self) -> None:
+        """Wait for those that were killed after the last call; within a system call they may read a packet before."""
+        deadline = time.monotonic() + _SECONDS_TO_DIE
+        while any(map(is_alive, self._killed)) and time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
+
     def _drop_packets(self) -> None:
         """Forget what was sent since the last call ended."""
         for channel in (self._requests, self._reports):
@@ -276,7 +304,8 @@ class Cell:
     def _sweep(self, keeper: int) -> None:
         """Kill the session's processes but for init and keeper."""
         if self._is_isolated:  # none of them runs, so these are all
-            kill(process for process in descendants(self.init) if process != keeper)
+            self._killed = [process for process in descendants(self.init) if process != keeper]
+            kill(self._killed)
             return
         for _ in range(_SWEEPS):
             others = [process for process in descendants(self.init) if process != keeper and is_alive(process)]

@@ -68,7 +68,8 @@ def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
     poller.register(bell, select.POLLIN)
     poller.register(requests, select.POLLIN)
     requests.send(encode({"ready": True}))
-    child, request = 0, {}
+    child: int | None = 0
+    request: dict[str, Any] = {}
     while True:
         ready = dict(poller.poll())
         if bell in ready:
@@ -158,6 +159,8 @@ def _run(channel: socket.socket, request: dict[str, Any]) -> None:
         os._exit(0)
     _set_soft_limit(resource.RLIMIT_CPU, resource.RLIM_INFINITY)  # as the head it needs a little more
     channel.send(encode({"call": request["call"]} | report))
+    if report["status"] == "memory":  # the head stays, so this process has to wait for its end
+        signal.pause()
 
 
 def _limit_cpu(seconds: int) -> None:
@@ -180,9 +183,10 @@ def _set_soft_limit(limit: int, value: int) -> None:
 
 def _open_streams() -> None:
     """Give a call streams of its own; the last program may have closed or replaced its."""
-    sys.stdin = sys.__stdin__ = _stream(0, "r")
-    sys.stdout = sys.__stdout__ = _stream(1, "w")
-    sys.stderr = sys.__stderr__ = _stream(2, "w")
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        stream = _stream(descriptor, mode)
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _stream(descriptor: int, mode: str) -> io.TextIOWrapper:
@@ -203,7 +207,7 @@ def run_program(code: str, name: str, variables: dict[str, Any], value_character
         ``"status"``: ``"ok"``, ``"error"`` or ``"memory"``; ``"value"``: text or None; ``"error"``: one line, or empty.
 
     Example:
-        >>> run_program("a = 20\na + 1", "<call 1>", {}, 100)  # doctest: +SKIP  # it waits for all threads
+        >>> run_program("a = 20\na + 1", "<call 1>", {}, 100)  # doctest: +SKIP
         {'status': 'ok', 'value': '21', 'error': ''}
     """
     linecache.cache[name] = (len(code), None, code.splitlines(keepends=True), name)

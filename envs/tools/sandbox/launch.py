@@ -188,12 +188,15 @@ def _choose_user() -> int:
         return 0
     user_map = Path("/proc/self/uid_map").read_text(encoding="ascii")
     taken = owners()
+    user: int | None = None
     for index in itertools.islice(_COUNT, SLOTS):
         user = choose_user(user_map, os.getpid(), index)
         if user is None:
             raise SandboxUnavailableError("the sandbox does not run programs as root, and no other user is known here")
         if user not in taken:
             break
+    if user is None:
+        raise SandboxUnavailableError("no user is left for another worker of the sandbox")
     return user
 
 

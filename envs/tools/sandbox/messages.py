@@ -87,7 +87,7 @@ class Channel:
         try:
             self.socket.sendall(_LENGTH.pack(len(body)) + body)
         except OSError as error:
-            raise ChannelClosedError(str(error)) from None
+            raise ChannelClosedError(_words(error)) from None
 
     def receive(self, timeout: float | None = None) -> dict[str, Any]:
         """Return the next message.
@@ -122,10 +122,14 @@ class Channel:
             try:
                 data = self.socket.recv(_CHUNK)
             except OSError as error:
-                raise ChannelClosedError(str(error)) from None
+                raise ChannelClosedError(_words(error)) from None
             if not data:
                 raise ChannelClosedError("it has ended")
             self._received += data
         taken = bytes(self._received[:size])
         del self._received[:size]
         return taken
+
+
+def _words(error: OSError) -> str:
+    return "it has ended" if isinstance(error, ConnectionError) else str(error)

@@ -56,7 +56,7 @@ class _Session(NamedTuple):
 
 
 class _Claim(NamedTuple):
-    index: int
+    place: int
     slot: _Slot
     number: int | None
     is_new: bool
@@ -252,7 +252,7 @@ class SandboxPool:
         try:
             while (claim := self._claim(batch)) is not None:
                 try:
-                    batch.results[claim.index] = self._call(claim, batch.calls[claim.index], batch.seconds)
+                    batch.results[claim.place] = self._call(claim, batch.calls[claim.place], batch.seconds)
                 finally:
                     self._leave(claim.slot)
         except BaseException as error:

@@ -21,7 +21,7 @@ from collections import OrderedDict
 from typing import Any, NoReturn
 
 from rewardium.envs.tools.sandbox import kernel
-from rewardium.envs.tools.sandbox.cell import START_SECONDS, Cell, CellError, Outcome
+from rewardium.envs.tools.sandbox.cell import START_SECONDS, CallerGoneError, Cell, CellError, Outcome
 from rewardium.envs.tools.sandbox.identity import become, open_closed_folders
 from rewardium.envs.tools.sandbox.messages import Channel, ChannelClosedError
 from rewardium.envs.tools.sandbox.processes import children, descendants, kill, signal_all
@@ -112,7 +112,7 @@ class Supervisor:
     def _try_out(self) -> None:
         """Run a program, so that what this system does not allow is known at once."""
         cell = self._make_cell()
-        outcome, _ = cell.run("", START_SECONDS, self._count_tasks())
+        outcome, _ = self._run_in(cell, {"code": "", "seconds": START_SECONDS})
         self._let_go_on(cell)
         self._close_cell(cell)
         if outcome.status != "ok":
@@ -164,23 +164,33 @@ class Supervisor:
         session: int | None = request["session"]
         begin = time.monotonic()
         output = ""
+        cell: Cell | None = None
         try:
-            cell = self._take_cell(session)
-            outcome, output = cell.run(request["code"], request["seconds"], self._count_tasks())
+            taken = self._take_cell(session)
         except CellError as error:
-            cell, outcome = None, Outcome("killed", None, f"killed: the sandbox has no process for it: {error}", 0)
+            outcome = Outcome("killed", None, f"killed: the sandbox has no process for it: {error}", 0)
+        else:
+            cell = taken
+            outcome, output = self._run_in(taken, request)
         seconds = time.monotonic() - begin
         self._let_go_on(cell)
         is_lost = session is not None and not outcome.keeper
         if cell is not None:
             self._put_back(session if outcome.keeper else None, cell)
-        error = outcome.error
+        fault = outcome.error
         if session is not None and outcome.status not in ("ok", "error"):
-            error += (
+            fault += (
                 "; the session and its variables are lost" if is_lost else "; the variables are as before this call"
             )
-        reply = {"status": outcome.status, "output": output, "value": outcome.value, "error": error}
+        reply = {"status": outcome.status, "output": output, "value": outcome.value, "error": fault}
         return reply | {"seconds": seconds, "lost": is_lost, "evicted": self._evict()}
+
+    def _run_in(self, cell: Cell, request: dict[str, Any]) -> tuple[Outcome, str]:
+        try:
+            return cell.run(request["code"], request["seconds"], self._count_tasks())
+        except CallerGoneError:
+            self._close_cell(cell)
+            raise
 
     def _let_go_on(self, cell: Cell | None) -> None:
         """At the end of a call everything was stopped; those that run no programs go on, if only to reap."""
@@ -211,7 +221,7 @@ class Supervisor:
         return evicted
 
     def _is_full(self) -> bool:
-        return sum(cell.resident_bytes for cell in self._cells.values()) > self._limits["resident_bytes"]
+        return bool(sum(cell.resident_bytes for cell in self._cells.values()) > self._limits["resident_bytes"])
 
     def _end(self, session: int) -> None:
         if cell := self._cells.pop(session, None):
@@ -232,13 +242,13 @@ class Supervisor:
 
     def _make_cell(self) -> Cell:
         if self._is_isolated:
-            return Cell(self._commands, WORK_FOLDER, self._limits, is_isolated=True)
+            return Cell(self._control.socket, self._commands, WORK_FOLDER, self._limits, is_isolated=True)
         self._count += 1
         folder = os.path.join(self._folder, str(self._count))
         os.mkdir(folder, 0o700)
         if self._user:
             os.chown(folder, self._user, self._user)
-        return Cell(self._commands, folder, self._limits, is_isolated=False)
+        return Cell(self._control.socket, self._commands, folder, self._limits, is_isolated=False)
 
     def _close_cell(self, cell: Cell) -> None:
         cell.close()

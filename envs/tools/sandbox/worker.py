@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Sequence
@@ -95,7 +96,12 @@ class Worker:
             raise
         finally:
             far.close()
-        message = {"mode": setting.mode, "limits": limits.as_message(), "user": launch.user, "folder": self._folder}
+        message: dict[str, Any] = {
+            "mode": setting.mode,
+            "limits": limits.as_message(),
+            "user": launch.user,
+            "folder": self._folder,
+        }
         message |= {"packages": list(setting.packages), "preload": list(setting.preload)}
         with contextlib.suppress(ChannelClosedError):  # it is noticed when nothing comes back
             self._channel.send(message)
@@ -172,11 +178,16 @@ class Worker:
         """End the worker and all of its sessions the hard way."""
         self._channel.close()
         if self._process.returncode is None:
-            # With bubblewrap the kernel ends everything in its namespaces with it; without, this may miss something.
-            others = descendants(self._process.pid) if self._mode == "subprocess" else []
-            self._process.kill()
-            kill(others)
-            self._process.wait()
+            # From the inside out: bubblewrap then ends by itself, and reaps on its way what no one else might.
+            kill(descendants(self._process.pid))
+            if self._mode == "subprocess":
+                self._process.kill()
+            try:
+                self._process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
         if self._user:
             kill_all_of(self._user)
         self._remove_folder()

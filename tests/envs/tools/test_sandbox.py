@@ -1,9 +1,11 @@
+# ruff: noqa: E501  # hostile programs are easier to read on one line
 from __future__ import annotations
 
 import gc
 import os
 import re
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -144,7 +146,9 @@ def test_a_traceback_shows_the_program_alone(pool, session):
 
 
 def test_a_program_can_run_python(pool):
-    program = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(6 * 7)'], capture_output=True).stdout"
+    program = (
+        "import subprocess, sys\nsubprocess.run([sys.executable, '-c', 'print(6 * 7)'], capture_output=True).stdout"
+    )
     result = pool.run(program)
     if pool.mode == "bubblewrap" or is_open_to_all(sys.base_prefix):
         assert result.value == "b'42\\n'", result
@@ -170,7 +174,10 @@ def test_a_program_that_is_too_long_is_not_run(pool):
 
 
 def test_a_session_keeps_variables_imports_and_files(pool, session):
-    pool.run("import math as m\nx = [1]\ndef f(): return m.floor(2.5) + len(x)\nopen('a', 'w').write('text')", session=session)
+    pool.run(
+        "import math as m\nx = [1]\ndef f(): return m.floor(2.5) + len(x)\nopen('a', 'w').write('text')",
+        session=session,
+    )
     pool.run("x.append(2)", session=session)
     result = pool.run("f(), open('a').read(), _ if '_' in globals() else None", session=session)
     assert result.value == "(4, 'text', 4)"
@@ -283,17 +290,18 @@ def test_a_batch_is_answered_in_order(pool):
 
 def test_workers_run_side_by_side(pool):
     begin = time.monotonic()
-    results = pool.run_batch([(None, "import time\ntime.sleep(1)"), ("slow", "import time\ntime.sleep(1)")])
+    results = pool.run_batch([(None, "import time\ntime.sleep(0.7)"), ("slow", "import time\ntime.sleep(0.7)")])
     assert [result.status for result in results] == ["ok", "ok"]
-    assert time.monotonic() - begin < 1.9
+    assert time.monotonic() - begin < 1.35
     pool.end("slow")
 
 
 def test_a_batch_does_not_wait_for_one_session(pool):
-    begin = time.monotonic()
-    calls = [("slow", "import time\ntime.sleep(1)")] + [(None, "1")] * 6 + [("slow", "2")]
-    assert [result.value for result in pool.run_batch(calls)] == [None, *["1"] * 6, "2"]
-    assert time.monotonic() - begin < 4
+    program = "import time\ntime.sleep(0.5)\ntime.monotonic()"
+    calls = [("slow", program), *[(None, "import time\ntime.monotonic()")] * 6, ("slow", "2")]
+    first, *others, last = (float(result.value) for result in pool.run_batch(calls))
+    assert max(others) < first
+    assert last == 2
     pool.end("slow")
 
 
@@ -402,6 +410,7 @@ def test_closing_ends_calls_and_leaves_nothing_behind(mode, tmp_path, monkeypatc
     assert not list(tmp_path.glob("rewardium-sandbox-*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("ending", ["pass", "os.kill(os.getpid(), 9)", "os._exit(0)"])
 def test_nothing_outlives_the_process_that_used_it(mode, ending):
@@ -428,6 +437,7 @@ def test_what_is_not_used_any_more_is_closed():
     assert eventually(lambda: not psutil.pid_exists(worker))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_a_forked_process_has_workers_of_its_own(mode):
     make_pool(mode).close()
@@ -485,7 +495,7 @@ def test_a_thousand_sessions_leave_nothing_behind(mode):
                 "processes": len(processes),
                 "own files": len(os.listdir("/proc/self/fd")),
                 "files": sum(process.num_fds() for process in supervisors),
-                "folders": len(list(Path(tempfile.gettempdir()).glob("rewardium-sandbox-*/*"))),
+                "folders": sum(len(os.listdir(slot.worker._folder)) for slot in pool._slots if slot.worker._folder),
                 "memory": sum(process.memory_info().rss for process in supervisors),
                 "own memory": psutil.Process().memory_info().rss,
             }
@@ -631,14 +641,17 @@ def test_an_older_bubblewrap_is_as_tight(monkeypatch):
         assert pool.run("1 + 1").value == "2"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root can become another user")
 @pytest.mark.parametrize("mode", MODES)
 def test_who_is_not_root_can_use_it(mode):
     make_pool(mode).close()
     prefix = ["setpriv", "--reuid=4711", "--regid=4711", "--clear-groups", "--"]
     if not is_open_to_all(sys.base_prefix):
-        home = "/" + Path(sys.base_prefix).parts[1]
-        show = ["--tmpfs", home, "--ro-bind", sys.base_prefix, sys.base_prefix]
+        home, below = (str(Path(*Path(sys.base_prefix).parts[:depth])) for depth in (2, 3))
+        show = ["--tmpfs", home, "--ro-bind", below, below]
+        if shutil.which("bwrap") is None:
+            pytest.skip("needs bubblewrap to show this Python to other users")
         prefix = ["bwrap", "--dev-bind", "/", "/", *show, "--", *prefix]
     if not is_open_to_all(str(ROOT)) or not is_open_to_all(sys.prefix):
         pytest.skip("the repository or its environment is closed to other users")
@@ -671,7 +684,10 @@ def test_without_bubblewrap_root_runs_nothing_as_root():
         users = {result.value for result in pool.run_batch([(None, "import os\nos.getresuid()")] * 8)}
         assert all(re.fullmatch(r"\((\d{5,}), \1, \1\)", user) for user in users)
         assert pool.run("open('/etc/shadow')").status == "error"
-        assert pool.run(f"import os\nos.kill({os.getpid()}, 0)").error == "PermissionError: [Errno 1] Operation not permitted"
+        assert (
+            pool.run(f"import os\nos.kill({os.getpid()}, 0)").error
+            == "PermissionError: [Errno 1] Operation not permitted"
+        )
         assert pool.run("import colorsys, html, xml.dom.minidom").status == "ok", "what was not imported can be"
 
 
@@ -705,13 +721,16 @@ def test_messages_travel_whole():
 @pytest.mark.parametrize("sent", [b"\xff\xff\xff\xff", b"\0\0\0\x02[]", b"\0\0\0\x02{]", b"\0\0\0\x04" + b"\xff" * 4])
 def test_what_is_no_message_closes_the_channel(sent):
     end, other = socket.socketpair()
-    with other, pytest.raises(ChannelClosedError):
+    with other:
         other.sendall(sent)
-        Channel(end, 100).receive(10)
+        with pytest.raises(ChannelClosedError):
+            Channel(end, 100).receive(10)
     end.close()
 
 
-@pytest.mark.parametrize("body", [b"", b"[" * 10**5, b"{" * 10**5, b'"a"', b"1", b"null", b'{"a": ' + b"9" * 9999 + b"}"])
+@pytest.mark.parametrize(
+    "body", [b"", b"[" * 10**5, b"{" * 10**5, b'"a"', b"1", b"null", b'{"a": ' + b"9" * 9999 + b"}"]
+)
 def test_what_is_no_object_is_a_value_error(body):
     with pytest.raises(ValueError, match=r"."):
         decode(body)
@@ -789,7 +808,9 @@ def test_what_is_closed_to_others_is_not_open_to_all(tmp_path):
 
 
 def test_the_command_shows_the_interpreter_and_nothing_else():
-    interpreter = Interpreter("/usr/bin/python3", ("/usr/lib/python3",), ("/usr/lib/python3/dist-packages",), ("/lib/c.so",))
+    interpreter = Interpreter(
+        "/usr/bin/python3", ("/usr/lib/python3",), ("/usr/lib/python3/dist-packages",), ("/lib/c.so",)
+    )
     command = launch.bubblewrap_command("/usr/bin/bwrap", interpreter, ["/opt/extra"], {"/opt/extra": "/tmp/0"})
     shown = [command[i + 1 : i + 3] for i, word in enumerate(command) if word.endswith("bind")]
     folder = str(Path(launch.__file__).parent)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501  # hostile programs are easier to read on one line
 """Programs that try to get out of the sandbox, to take the machine down, or to spoil what others do next.
 
 Each is really run. Then nothing on the machine may have changed, and other sessions, on the same worker and on another,
@@ -20,7 +21,7 @@ import pytest
 
 from rewardium.envs.tools.sandbox import Limits, Result, SandboxPool, SandboxUnavailableError
 
-LIMITS = Limits(cpu_seconds=3.0, wall_seconds=30.0, memory_bytes=256 * 2**20, output_characters=2000)
+LIMITS = Limits(cpu_seconds=2.0, wall_seconds=30.0, memory_bytes=256 * 2**20, output_characters=2000)
 SECRET = "canary-4711"
 BRIEF = 0.3
 """Seconds for programs that never end."""
@@ -107,9 +108,9 @@ MEMORY = [
     Case("a huge number", "x = 10 ** (10**10)", "memory|timeout", timeout=1.0),
     Case("a huge repr", "class A:\n    def __repr__(self): return 'x' * 10**11\nA()", "memory"),
     Case("a long repr", "class A:\n    def __repr__(self): return 'x' * 10**6\nA()", "ok", "characters cut"),
-    Case("endless recursion", "import sys\nsys.setrecursionlimit(2**31 - 1)\ndef f(): f()\nf()", "killed|memory|error|timeout", timeout=5.0),
+    Case("endless recursion", "import sys\nsys.setrecursionlimit(2**31 - 1)\ndef f(): f()\nf()", "killed|memory|error|timeout", timeout=1.0),
     Case("endless recursion in C", "import sys\nsys.setrecursionlimit(2**31 - 1)\nclass A:\n    def __repr__(self): return repr(self)\nA()",
-         "killed|memory|error|timeout", timeout=5.0),
+         "killed|memory|error|timeout", timeout=1.0),
     Case("deep source", "(" * 50_000, "error|memory|killed"),
     Case("deep expression", "-" * 100_000 + "1", "error|memory|killed"),
     Case("an unpacked bomb", "import zlib\nx = zlib.compress(bytes(2**27))\nzlib.decompress(x) + zlib.decompress(x)", "memory"),
@@ -265,7 +266,11 @@ class Machine:
         self.file.write_text(SECRET, encoding="utf-8")
         self.file.chmod(0o666)
         folder.chmod(0o777)
-        self.listeners = [socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)]
+        self.listeners = [
+            socket.create_server(("127.0.0.1", 0)),
+            socket.socket(socket.AF_UNIX),
+            socket.socket(socket.AF_UNIX),
+        ]
         self.listeners[1].bind(str(folder / "socket"))
         self.listeners[2].bind("\0rewardium-canary")
         for listener in self.listeners:
@@ -312,7 +317,9 @@ def pool():
     try:
         with SandboxPool(workers=2, limits=LIMITS) as pool:
             for name in ("first", "second"):  # one on each worker
-                assert pool.run(f"neighbour = '{name}'\nopen('file', 'w').write(neighbour)", session=name).status == "ok"
+                assert (
+                    pool.run(f"neighbour = '{name}'\nopen('file', 'w').write(neighbour)", session=name).status == "ok"
+                )
             time.sleep(0.5)
             pool.processes = processes_of(pool)  # when all that is made ahead has been made
             yield pool
@@ -341,7 +348,9 @@ def eventually(condition, seconds: float = 20.0) -> bool:
 
 def check_neighbours(pool: SandboxPool) -> None:
     program = "import math\nprint(open('file').read())\nneighbour, math.comb(10, 3)"
-    for result, name in zip(pool.run_batch([("first", program), ("second", program)]), ("first", "second"), strict=True):
+    for result, name in zip(
+        pool.run_batch([("first", program), ("second", program)]), ("first", "second"), strict=True
+    ):
         assert (result.status, result.output, result.value) == ("ok", f"{name}\n", f"('{name}', 120)"), result
     for result in pool.run_batch([(None, "import os\nos.listdir(), sum(range(10)), 'neighbour' in globals()")] * 4):
         assert (result.status, result.value) == ("ok", "([], 45, False)"), result
@@ -358,7 +367,15 @@ def check_result(result: Result, case: Case) -> None:
     assert SECRET not in result.output + (result.value or "") + result.error
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
+SLOW = {"an unpacked bomb", "memory of many processes", "shares its processor time with others"}
+
+
+def as_parameter(case: Case):
+    is_slow = case.timeout is not None or case.name in SLOW or "processor time" in case.error
+    return pytest.param(case, id=case.name, marks=[pytest.mark.slow] if is_slow else [])
+
+
+@pytest.mark.parametrize("case", map(as_parameter, CASES))
 def test_a_hostile_program_harms_nobody(pool, machine, case):
     session = f"hostile: {case.name}"
     workers = workers_of(pool)
