@@ -56,7 +56,7 @@ def test_differences_that_the_seeds_do_not_agree_on_are_null_results(script) -> 
 def test_the_page_names_the_best_what_was_left_out_and_the_commands(script, tmp_path) -> None:
     config = script.Config(seeds=(0, 1), settings=("sparse", "flat-turn"), page=tmp_path / "page.md")
     after = {"sparse": [figures(0.5), figures(0.6)], "flat-turn": [figures(0.8), figures(0.9)]}
-    text = script.page(config, [figures(0.2, cost=None), figures(0.2)], after)
+    text = " ".join(script.page(config, [figures(0.2, cost=None), figures(0.2)], after).split())
     assert "flat-turn, success goes from 20.0% to 85.0% (4.2 times" in text
     assert "its worst seed reaches 80.0%" in text
     assert "Not run: flat-episode, ladder-episode, ladder-turn." in text

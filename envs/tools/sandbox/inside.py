@@ -14,6 +14,7 @@ This runs inside a worker and imports nothing but the standard library.
 
 from __future__ import annotations
 
+import _thread
 import ast
 import builtins
 import contextlib
@@ -133,12 +134,17 @@ def _next_request(channel: socket.socket) -> dict[str, Any]:
 def _fork(channel: socket.socket, request: dict[str, Any]) -> int | None:
     """Fork, and return as ``os.fork`` does; None, of which the supervisor is told, where that fails."""
     _set_soft_limit(resource.RLIMIT_NPROC, request["tasks"])
-    drawn = random.getstate()  # a fork draws a new seed, but this is the same session
     try:
-        child = os.fork()
+        return _fork_keeping_state()
     except OSError as error:
         channel.send(encode({"call": request["call"], "fault": f"no process could be forked: {error.strerror}"}))
         return None
+
+
+def _fork_keeping_state() -> int:
+    """Fork without the new seed that comes with it: this is the same session."""
+    drawn = random.getstate()
+    child = os.fork()
     if not child:
         random.setstate(drawn)
     return child
@@ -157,10 +163,21 @@ def _run(channel: socket.socket, request: dict[str, Any]) -> None:
     report = run_program(request["code"], f"<call {request['call']}>", variables, request["value_characters"])
     if os.getpid() != own:  # the program forked, and this is not the process that was to run it
         os._exit(0)
+    _leave_threads()
     _set_soft_limit(resource.RLIMIT_CPU, resource.RLIM_INFINITY)  # as the head it needs a little more
     channel.send(encode({"call": request["call"]} | report))
     if report["status"] == "memory":  # the head stays, so this process has to wait for its end
         signal.pause()
+
+
+def _leave_threads() -> None:
+    """If the program's threads still run, go on in a copy of this process, which does not have them."""
+    if not _thread._count():
+        return
+    with contextlib.suppress(OSError):  # no further process: they run on while the next program does
+        if _fork_keeping_state():
+            while True:
+                signal.pause()  # until the supervisor ends this process and its threads
 
 
 def _limit_cpu(seconds: int) -> None:
