@@ -173,8 +173,6 @@ class Cell:
         except OSError:
             outcome = Outcome("killed", None, _ALL_ENDED, 0)
         keeper = self._settle(outcome.keeper)
-        if not keeper and outcome.status in ("ok", "error"):
-            outcome = Outcome("killed", None, _ALL_ENDED, 0)
         return outcome._replace(keeper=keeper), self._output.text()
 
     def close(self) -> None:

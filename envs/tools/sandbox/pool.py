@@ -10,12 +10,12 @@ import logging
 import os
 import time
 import weakref
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
-from threading import Condition, Event, RLock, Thread
+from threading import Condition, RLock, Thread
 from types import TracebackType
 from typing import NamedTuple, get_args
 
@@ -75,15 +75,6 @@ class _Batch:
     def fail(self, error: BaseException) -> None:
         self.error = self.error or error
         self.waiting.clear()
-
-
-class _Waiter:
-    """A thread that waits for a worker for some program of a batch."""
-
-    def __init__(self, batch: _Batch) -> None:
-        self.batch = batch
-        self.claim: _Claim | None = None
-        self.is_served = Event()
 
 
 class SandboxPool:
@@ -158,7 +149,6 @@ class SandboxPool:
     def _begin(self) -> None:
         """Make what belongs to this process alone."""
         self._changed = Condition()
-        self._waiters: deque[_Waiter] = deque()
         self._starter = ThreadPoolExecutor(1, thread_name_prefix="rewardium-sandbox")
         self._finalizer = weakref.finalize(self, _end, self._slots, self._starter)
 
@@ -216,7 +206,7 @@ class SandboxPool:
             for slot in self._slots:
                 if slot.is_busy and slot.worker is not None:
                     slot.worker.interrupt()
-            self._share_out()
+            self._changed.notify_all()
             self._changed.wait_for(lambda: not any(slot.is_busy for slot in self._slots))
             self._finalizer()
 
@@ -249,7 +239,7 @@ class SandboxPool:
         finally:
             with self._changed:
                 batch.waiting.clear()
-                self._share_out()
+                self._changed.notify_all()
             for helper in helpers:
                 if helper.ident is not None:
                     helper.join()
@@ -268,63 +258,44 @@ class SandboxPool:
         except BaseException as error:
             with self._changed:
                 batch.fail(error)
-                self._share_out()
+                self._changed.notify_all()
 
     def _claim(self, batch: _Batch) -> _Claim | None:
-        """Wait for a worker that is free for a program of the batch; None where no program is left."""
-        waiter = _Waiter(batch)
+        """Take the first program whose worker is free, and that worker; None where no program is left."""
         with self._changed:
-            self._waiters.append(waiter)
-            self._share_out()
-        try:
-            waiter.is_served.wait()
-        except BaseException:
-            with self._changed:
-                if waiter in self._waiters:
-                    self._waiters.remove(waiter)
-                elif waiter.claim is not None:
-                    self._leave(waiter.claim.slot)
-            raise
-        if waiter.claim is None and batch.waiting:
-            raise RewardiumError("the pool of sandboxes is closed")
-        return waiter.claim
-
-    def _share_out(self) -> None:
-        """Give free workers to those who have waited longest, and let those go who wait for nothing any more."""
-        for waiter in list(self._waiters):
-            waiter.claim = None if self._is_closed else self._next_claim(waiter.batch)
-            if waiter.claim is not None or not waiter.batch.waiting or self._is_closed:
-                self._waiters.remove(waiter)
-                waiter.is_served.set()
-
-    def _next_claim(self, batch: _Batch) -> _Claim | None:
-        """Take the first program of a batch whose worker is free, and that worker."""
-        if all(slot.is_busy for slot in self._slots):
+            while batch.waiting:
+                if self._is_closed:
+                    raise RewardiumError("the pool of sandboxes is closed")
+                for index in batch.waiting:
+                    claim = self._try_claim(batch, index)
+                    if claim is not None or batch.results[index] is not None:
+                        batch.waiting.remove(index)
+                        break
+                else:
+                    self._changed.wait()
+                    continue
+                if claim is not None:
+                    return claim
             return None
-        for place in list(batch.waiting):
-            session, code = batch.calls[place]
-            batch.results[place] = self._result_without_run(session, code)
-            claim = self._try_claim(place, session) if batch.results[place] is None else None
-            if claim is not None or batch.results[place] is not None:
-                batch.waiting.remove(place)
-            if claim is not None:
-                return claim
-        return None
 
-    def _try_claim(self, place: int, session: str | None) -> _Claim | None:
+    def _try_claim(self, batch: _Batch, index: int) -> _Claim | None:
+        session, code = batch.calls[index]
+        batch.results[index] = self._result_without_run(session, code)
         known = self._sessions.get(session) if session is not None else None
+        if batch.results[index] is not None or (known is not None and known.slot.is_busy):
+            return None
         slot = known.slot if known is not None else self._free_slot(is_for_session=session is not None)
-        if slot is None or slot.is_busy:
+        if slot is None:
             return None
         slot.is_busy = True
         if session is None:
-            return _Claim(place, slot, None, is_new=True)
+            return _Claim(index, slot, None, is_new=True)
         if known is not None:
-            return _Claim(place, slot, known.number, is_new=False)
+            return _Claim(index, slot, known.number, is_new=False)
         self._count += 1
         self._sessions[session] = _Session(self._count, slot)
         slot.sessions[self._count] = session
-        return _Claim(place, slot, self._count, is_new=True)
+        return _Claim(index, slot, self._count, is_new=True)
 
     def _result_without_run(self, session: str | None, code: str) -> Result | None:
         if session is not None and (reason := self._lost.pop(session, None)):
@@ -342,7 +313,6 @@ class SandboxPool:
         with self._changed:
             self._tell_ended(slot)
             slot.is_busy, slot.idle_since = False, time.monotonic()
-            self._share_out()
             self._changed.notify_all()
 
     def _tell_ended(self, slot: _Slot) -> None:
@@ -479,8 +449,7 @@ def shared_sandbox(mode: Mode = "bubblewrap") -> SandboxPool:
 @cache
 def _follow_this_process() -> None:
     """Have pools begun anew in processes forked from this one."""
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_begin_anew)
+    os.register_at_fork(before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_begin_anew)
 
 
 def _begin_anew() -> None:

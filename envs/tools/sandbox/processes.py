@@ -11,6 +11,9 @@ import signal
 from collections.abc import Iterable
 from typing import NamedTuple
 
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+_TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
 
 class Usage(NamedTuple):
     """What processes use.
@@ -68,7 +71,7 @@ def usage(processes: Iterable[int]) -> Usage:
             ticks += sum(map(int, fields[11:15]))
             threads += int(fields[17])
             pages += int(fields[21])
-    return Usage(ticks / os.sysconf("SC_CLK_TCK"), pages * os.sysconf("SC_PAGE_SIZE"), threads)
+    return Usage(ticks / _TICKS_PER_SECOND, pages * _PAGE_BYTES, threads)
 
 
 def is_alive(process: int) -> bool:

@@ -30,8 +30,8 @@ from rewardium.envs.tools.sandbox.zygote import WORK_FOLDER, Frame, attend
 MAX_REQUEST_BYTES = 2**20
 """The longest request; a program is at most ``MAX_PACKET_BYTES``."""
 
-_OVERHEAD_TASKS = 3
-"""Supervisor, zygote, and bubblewrap's own process, which Linux before 5.14 counts along."""
+_OVERHEAD_TASKS = 4
+"""Supervisor and zygote, and bubblewrap's own two processes, which Linux counted along before version 5.14."""
 
 _MAX_DYING = 8
 """Sessions that may be about to end while others begin."""
@@ -236,7 +236,7 @@ class Supervisor:
         else:
             processes = len(descendants(os.getpid()))
         idle_threads = sum(cell.threads for cell in self._cells.values())
-        return processes + idle_threads
+        return _OVERHEAD_TASKS + processes + idle_threads
 
     # Processes and folders
 

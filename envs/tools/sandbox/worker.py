@@ -23,7 +23,7 @@ START_SECONDS = 60.0
 """For a worker to be ready; it takes a tenth of a second on an idle machine, and what is preloaded."""
 
 _SLACK_SECONDS = 20.0
-_SECONDS_TO_END, _SECONDS_TO_DIE = 2.0, 0.5
+_SECONDS_TO_END = 2.0
 _STATUSES = ("ok", "error", "timeout", "memory", "killed")
 
 
@@ -183,7 +183,7 @@ class Worker:
             if self._mode == "subprocess":
                 self._process.kill()
             try:
-                self._process.wait(_SECONDS_TO_DIE)
+                self._process.wait(_SECONDS_TO_END)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, signal.SIGKILL)

@@ -314,26 +314,6 @@ def test_any_number_of_threads_may_use_a_pool(pool):
         assert all(threads.map(work, range(12)))
 
 
-def test_nobody_waits_for_ever(pool):
-    """One thread that calls without a break must not keep a worker from another."""
-    stop = threading.Event()
-
-    def hurry() -> None:
-        while not stop.is_set():
-            pool.run("x = 1", session="greedy")
-
-    with ThreadPoolExecutor(4) as threads:
-        tasks = [threads.submit(hurry) for _ in range(3)]
-        begin = time.monotonic()
-        assert [pool.run("6 * 7", session=name).value for name in ("greedy", "shy", "greedy", "shy") * 5] == ["42"] * 20
-        assert time.monotonic() - begin < 10
-        stop.set()
-        for task in tasks:
-            task.result()
-    for name in ("greedy", "shy"):
-        pool.end(name)
-
-
 def test_a_session_may_end_while_it_runs(pool):
     with ThreadPoolExecutor(1) as threads:
         call = threads.submit(pool.run, "import time\nx = 1\ntime.sleep(0.3)\nx", "ending")

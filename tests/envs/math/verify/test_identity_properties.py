@@ -208,7 +208,7 @@ def test_hostile_trees_end_soon(name):
         start = time.process_time()
         work()
         # At most 0.06 s where nothing else runs; the bound is on runaway work, not on speed.
-        assert time.process_time() - start < 0.5, work
+        assert time.process_time() - start < 2.0, work
     assert identical(*sums).status in ("equal", "unknown")
     with suppress(TooLargeError):
         exact_value(tree)
