@@ -89,6 +89,19 @@ def is_alive(process: int) -> bool:
     return fields[0] not in (b"Z", b"X") or int(fields[17]) > 1
 
 
+def birth(process: int) -> int | None:
+    """Return when a process began, in clock ticks; with its number that tells it from any other. None if it is gone.
+
+    Example:
+        >>> birth(os.getpid()) == birth(os.getpid()) is not None
+        True
+    """
+    try:
+        return int(_fields(process)[19])
+    except OSError:
+        return None
+
+
 def signal_all(processes: Iterable[int], number: int) -> None:
     """Send a signal to processes, of which some may be gone."""
     for process in processes:

@@ -16,14 +16,14 @@ from rewardium.envs.tools.sandbox.identity import kill_all_of
 from rewardium.envs.tools.sandbox.launch import Mode, SandboxUnavailableError, plan_launch, unavailable
 from rewardium.envs.tools.sandbox.limits import Limits
 from rewardium.envs.tools.sandbox.messages import Channel, ChannelClosedError
-from rewardium.envs.tools.sandbox.processes import descendants, kill
+from rewardium.envs.tools.sandbox.processes import birth, descendants, kill
 from rewardium.envs.tools.sandbox.result import Result
 
 START_SECONDS = 60.0
 """For a worker to be ready; it takes a tenth of a second on an idle machine, and what is preloaded."""
 
 _SLACK_SECONDS = 20.0
-_SECONDS_TO_END = 2.0
+_SECONDS_TO_END, _SECONDS_TO_DIE = 2.0, 0.5
 _STATUSES = ("ok", "error", "timeout", "memory", "killed")
 
 
@@ -81,6 +81,7 @@ class Worker:
         self._mode = setting.mode
         self._user = launch.user
         self._is_ready = False
+        self._members: dict[int, int | None] = {}
         self._folder = make_folder(launch.user) if setting.mode == "subprocess" else ""
         near, far = socket.socketpair()
         self._channel = Channel(near, 16 * limits.output_characters + 2**20)
@@ -134,6 +135,7 @@ class Worker:
         if message.get("ready") is not True:
             self.kill()
             raise SandboxUnavailableError(self._refusal(str(message.get("fault"))))
+        self._members = {process: birth(process) for process in descendants(self._process.pid)}
         self._is_ready = True
 
     def run(self, code: str, session: int | None, seconds: float) -> Reply:
@@ -177,17 +179,19 @@ class Worker:
     def kill(self) -> None:
         """End the worker and all of its sessions the hard way."""
         self._channel.close()
-        if self._process.returncode is None:
+        if self._process.poll() is None:
             # From the inside out: bubblewrap then ends by itself, and reaps on its way what no one else might.
-            kill(descendants(self._process.pid))
+            kill(reversed(descendants(self._process.pid)))
             if self._mode == "subprocess":
                 self._process.kill()
             try:
-                self._process.wait(_SECONDS_TO_END)
+                self._process.wait(_SECONDS_TO_DIE)
             except subprocess.TimeoutExpired:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
+        # If someone else killed the outermost process, the others were not to be found below it any more.
+        kill(process for process, born in self._members.items() if born is not None and birth(process) == born)
         if self._user:
             kill_all_of(self._user)
         self._remove_folder()

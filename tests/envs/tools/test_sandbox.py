@@ -68,6 +68,13 @@ def descendants(process: int | None = None) -> list[psutil.Process]:
     return psutil.Process(process).children(recursive=True)
 
 
+def is_running(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def eventually(condition, seconds: float = 20.0) -> bool:
     end = time.monotonic() + seconds
     while not condition():
@@ -335,7 +342,8 @@ def supervisor_of(pool: SandboxPool, index: int) -> psutil.Process:
 def test_a_lost_worker_is_replaced_and_told_once(own_pool):
     for name in ("a", "b"):
         own_pool.run(f"x = '{name}'", session=name)
-    for process in descendants(own_pool._slots[0].worker.process):
+    processes = descendants(own_pool._slots[0].worker.process)
+    for process in processes:
         process.suspend()  # so that nothing can end in an orderly way
     os.kill(own_pool._slots[0].worker.process, signal.SIGKILL)
     own_pool._slots[0].worker._process.wait()
@@ -345,6 +353,7 @@ def test_a_lost_worker_is_replaced_and_told_once(own_pool):
     assert own_pool.run("'x' in globals()", session="a").value == "False"
     assert own_pool.run("x", session="b").value == "'b'"
     assert [result.value for result in own_pool.run_batch([(None, "1 + 1")] * 8)] == ["2"] * 8
+    assert eventually(lambda: not any(map(is_running, processes)))
 
 
 def test_a_worker_that_is_lost_during_a_call_is_replaced(own_pool):
@@ -403,7 +412,7 @@ def test_closing_ends_calls_and_leaves_nothing_behind(mode, tmp_path, monkeypatc
     for use in (lambda: pool.run("1"), lambda: pool.run_batch([(None, "1")] * 3)):
         with pytest.raises(RewardiumError, match="closed"):
             use()
-    assert eventually(lambda: not any(process.is_running() and process.status() != "zombie" for process in processes))
+    assert eventually(lambda: not any(map(is_running, processes)))
     assert eventually(lambda: (len(os.listdir("/proc/self/fd")), threading.active_count()) == (files, threads))
     assert not list(tmp_path.glob("rewardium-sandbox-*"))
 
