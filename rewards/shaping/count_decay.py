@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import register
 from rewardium.rewards.reward import Outcome, Reward
-from rewardium.rewards.shaping.parameters import require_number
+from rewardium.rewards.shaping.parameters import require_choice, require_number
 from rewardium.rewards.shaping.shaper import FloatArray, Shaped, Shaper, scaled
-from rewardium.rewards.shaping.texts import text_keys
+from rewardium.rewards.shaping.texts import Part, text_keys
 from rewardium.rewards.state import RewardState
 
 
@@ -46,9 +47,10 @@ class CountDecay(Shaper):
     Args:
         reward: What is divided.
         beta: The exponent, at least 0.
+        part: What counts: of a game's caption the "message", of any other text the whole; or the whole "text".
 
     Raises:
-        RewardiumError: When ``beta`` is no finite number of at least 0.
+        RewardiumError: When ``beta`` is no finite number of at least 0, or ``part`` is something else.
 
     Example:
         >>> from rewardium.rewards.registry import parse
@@ -58,10 +60,12 @@ class CountDecay(Shaper):
 
     reward: Reward
     beta: float = 3.0
+    part: Part = "message"
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require_number(self, "beta", at_least=0.0)
+        require_choice(self, "part", get_args(Part))
 
     @property
     def own_needs(self) -> frozenset[str]:
@@ -71,7 +75,7 @@ class CountDecay(Shaper):
     def shape(self, inner: Outcome, batch: TransitionBatch, state: RewardState) -> Shaped:
         """Count each row's text and divide."""
         counts = np.ones(len(batch), dtype=np.float64)
-        for row, (key, seen) in enumerate(zip(text_keys(batch), state.episode_dicts(batch), strict=True)):
+        for row, (key, seen) in enumerate(zip(text_keys(batch, self.part), state.episode_dicts(batch), strict=True)):
             if key is not None:
                 counts[row] = seen[key] = seen.get(key, 0) + 1
         return scaled(inner, count_decay(counts, self.beta))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import register
 from rewardium.rewards.reward import Outcome, Reward
+from rewardium.rewards.shaping.parameters import require_choice
 from rewardium.rewards.shaping.shaper import Shaped, Shaper, scaled
-from rewardium.rewards.shaping.texts import text_keys
+from rewardium.rewards.shaping.texts import Part, text_keys
 from rewardium.rewards.state import RewardState
 
 
@@ -25,6 +27,10 @@ class Once(Shaper):
 
     Args:
         reward: What is paid once.
+        part: What is remembered: of a game's caption the "message", of any other text the whole; or the whole "text".
+
+    Raises:
+        RewardiumError: When ``part`` is something else.
 
     Example:
         >>> from rewardium.rewards.registry import parse
@@ -33,6 +39,11 @@ class Once(Shaper):
     """
 
     reward: Reward
+    part: Part = "message"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_choice(self, "part", get_args(Part))
 
     @property
     def own_needs(self) -> frozenset[str]:
@@ -43,7 +54,7 @@ class Once(Shaper):
         """Pay the texts that have not been paid yet."""
         unpaid = np.ones(len(batch), dtype=np.float64)
         earns = (inner.valid & (inner.value != 0.0)).tolist()
-        for row, (key, paid) in enumerate(zip(text_keys(batch), state.episode_dicts(batch), strict=True)):
+        for row, (key, paid) in enumerate(zip(text_keys(batch, self.part), state.episode_dicts(batch), strict=True)):
             if key is not None and key in paid:
                 unpaid[row] = 0.0
             elif key is not None and earns[row]:

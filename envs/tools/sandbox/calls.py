@@ -37,7 +37,8 @@ DENIED = {
     "memfd_secret": Numbers(447, 447),
     # Other processes
     "ptrace": Numbers(101, 117), "process_vm_readv": Numbers(310, 270), "process_vm_writev": Numbers(311, 271),
-    "kcmp": Numbers(312, 272), "pidfd_getfd": Numbers(438, 438), "process_madvise": Numbers(440, 440),
+    "kcmp": Numbers(312, 272), "migrate_pages": Numbers(256, 238), "move_pages": Numbers(279, 239),
+    "ioprio_set": Numbers(251, 30), "pidfd_getfd": Numbers(438, 438), "process_madvise": Numbers(440, 440),
     # Namespaces and mounts
     "unshare": Numbers(272, 97), "setns": Numbers(308, 268), "chroot": Numbers(161, 51),
     "mount": Numbers(165, 40), "umount2": Numbers(166, 39), "pivot_root": Numbers(155, 41),
@@ -55,6 +56,29 @@ DENIED = {
     "swapon": Numbers(167, 224), "swapoff": Numbers(168, 225), "iopl": Numbers(172, None), "ioperm": Numbers(173, None),
 }  # fmt: skip
 """Refused with EPERM."""
+
+
+class Restricted(NamedTuple):
+    """A system call that a process may make for itself alone.
+
+    Args:
+        numbers: Its numbers.
+        zeros: The places of the arguments that say for whom; they must be 0.
+    """
+
+    numbers: Numbers
+    zeros: tuple[int, ...]
+
+
+FOR_ITSELF = {
+    "prlimit64": Restricted(Numbers(302, 261), (0,)),
+    "sched_setaffinity": Restricted(Numbers(203, 122), (0,)),
+    "sched_setattr": Restricted(Numbers(314, 274), (0,)),
+    "sched_setparam": Restricted(Numbers(142, 118), (0,)),
+    "sched_setscheduler": Restricted(Numbers(144, 119), (0,)),
+    "setpriority": Restricted(Numbers(141, 140), (0, 1)),
+}
+"""Refused with EPERM for other processes: those that wait for the next program belong to the same user."""
 
 CAPSET = {"x86_64": 126, "aarch64": 91}
 """The number of ``capset``, by machine; its keys are the machines that the sandbox knows."""
@@ -103,6 +127,9 @@ def filter_program(machine: str) -> bytes:
     for numbers in DENIED.values():
         if (number := numbers[column]) is not None:
             lines += _refuse_if(_JUMP_EQUAL, number, _EPERM)
+    for numbers, zeros in FOR_ITSELF.values():
+        if (number := numbers[column]) is not None:
+            lines += _refuse_unless_zero(number, zeros)
     # What clone3 is asked for lies in memory, where a filter cannot look; the C library then falls back to clone.
     lines += _refuse_if(_JUMP_EQUAL, _CLONE3, _ENOSYS)
     lines += [
@@ -116,6 +143,18 @@ def filter_program(machine: str) -> bytes:
 
 def _refuse_if(condition: int, value: int, error: int) -> list[bytes]:
     return [_instruction(condition, value, if_false=1), _instruction(_RETURN, _ERROR | error)]
+
+
+def _refuse_unless_zero(number: int, arguments: tuple[int, ...]) -> list[bytes]:
+    checks = []
+    for argument in arguments:
+        checks += [
+            _instruction(_LOAD, _FIRST_ARGUMENT_OFFSET + 8 * argument),
+            _instruction(_JUMP_EQUAL, 0, if_true=1),
+            _instruction(_RETURN, _ERROR | _EPERM),
+        ]
+    checks.append(_instruction(_LOAD, _NUMBER_OFFSET))
+    return [_instruction(_JUMP_EQUAL, number, if_false=len(checks)), *checks]
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -17,6 +17,7 @@ import signal
 import socket
 import struct
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from rewardium.envs.tools.sandbox.messages import MAX_PACKET_BYTES, decode, encode
@@ -34,6 +35,7 @@ _MAX_VALUE_CHARACTERS = 20_000
 _CREDENTIALS = struct.Struct("=iII")
 _MAX_STALE_PACKETS = 1000
 _SECONDS_TO_DIE, _PAUSE_SECONDS = 2.0, 0.0002
+_SECONDS_TO_LOOK = 1.0
 _SWEEPS = 100
 _NO_LIMIT = -1
 _NO_REPORT = "killed: the program wrote to the sandbox's own socket"
@@ -103,10 +105,9 @@ class Cell:
         self._limits = limits
         self._is_isolated = is_isolated
         self._calls = 0
+        self._calls_of_session = 0
         self._killed: list[int] = []
-        output, output_end = os.pipe()
-        os.set_blocking(output, False)
-        self._output = Output(output, limits["output_characters"])
+        self._output, output_end = _open_output(limits["output_characters"])
         self._requests, far_requests = _packet_sockets()
         self._reports, far_reports = _packet_sockets()
         try:
@@ -138,7 +139,51 @@ class Cell:
         self._reports.setblocking(False)
         return packet.sender
 
-    def run(self, code: str, wall_seconds: float, tasks: int | None) -> tuple[Outcome, str]:
+    def run_alone(self, code: str, wall_seconds: float, tasks: int | None) -> tuple[Outcome, str]:
+        """Run a program that belongs to no session, as ``run`` does.
+
+        It gets a socket and a pipe of its own, so that nothing it does to them is felt by the next one, and its
+        process ends with it. If ``is_as_new`` says so afterwards, another program may run here.
+        """
+        kept = self._reports, self._output
+        self._reports, far_reports = _packet_sockets()
+        self._reports.setblocking(False)
+        self._output, output_end = _open_output(self._limits["output_characters"])
+        descriptors = [far_reports.fileno(), output_end]
+        try:
+            return self.run(code, wall_seconds, tasks, descriptors)
+        finally:
+            for descriptor in (far_reports, self._reports):
+                descriptor.close()
+            os.close(output_end)
+            os.close(self._output.descriptor)
+            self._reports, self._output = kept
+
+    def is_as_new(self) -> bool:
+        """Return whether a program that ran alone has left nothing: no process, no file, and a waiting init."""
+        try:
+            self._await_deaths()
+            if self._head != self.init or any(map(is_alive, descendants(self.init))):
+                return False
+            self._drop_packets()
+            self._requests.send(encode({"look": True}))
+            return self._says_new(time.monotonic() + _SECONDS_TO_LOOK)
+        except (OSError, ValueError):
+            return False
+
+    def _says_new(self, deadline: float) -> bool:
+        poller = select.poll()
+        poller.register(self._requests, select.POLLIN)
+        while (left := deadline - time.monotonic()) > 0:
+            if poller.poll(left * 1000 + 1):
+                message = decode(_receive(self._requests).body)
+                if "new" in message:  # and not of the death of the program's process
+                    return message["new"] is True
+        return False
+
+    def run(
+        self, code: str, wall_seconds: float, tasks: int | None, descriptors: Sequence[int] = ()
+    ) -> tuple[Outcome, str]:
         """Run a program.
 
         Args:
@@ -146,6 +191,7 @@ class Cell:
             wall_seconds: How long it may take.
             tasks: Processes and threads that there are before, as the kernel counts them for this user; None where it
                 counts others, too.
+            descriptors: For a program that is to run alone, its ends of socket and pipe.
 
         Returns:
             How it ended, and its output. Without a keeper the session has ended and must be closed.
@@ -157,23 +203,30 @@ class Cell:
         self._output.clear()
         request = {
             "call": self._calls,
+            "name": "<call 1>" if descriptors else self._next_name(),
             "code": code,
             "cpu_seconds": int(self._limits["cpu_seconds"]) + 1,
             "tasks": _NO_LIMIT if tasks is None else tasks + self._limits["processes"],
             "value_characters": self._limits["output_characters"],
         }
+        if descriptors:
+            request["alone"] = True
         deadline = time.monotonic() + wall_seconds
         try:
             self._await_deaths()
             self._drop_packets()
             channel = self._requests if self._head == self.init else self._reports
-            channel.send(encode(request))
+            socket.send_fds(channel, [encode(request)], list(descriptors))
             signal_all([self._head], signal.SIGCONT)
             outcome = self._watch(deadline, wall_seconds)
         except OSError:
             outcome = Outcome("killed", None, _ALL_ENDED, 0)
-        keeper = self._settle(outcome.keeper)
+        keeper = self._settle(self.init if descriptors and outcome.keeper else outcome.keeper)
         return outcome._replace(keeper=keeper), self._output.text()
+
+    def _next_name(self) -> str:
+        self._calls_of_session += 1
+        return f"<call {self._calls_of_session}>"
 
     def close(self) -> None:
         """Kill all processes of the session; the init is left to be reaped."""
@@ -313,6 +366,13 @@ class Cell:
                 return
             signal_all(others, signal.SIGSTOP)
             kill(others)
+
+
+def _open_output(characters: int) -> tuple[Output, int]:
+    """Return what keeps the output of a program, and the descriptor that the program writes to."""
+    output, output_end = os.pipe()
+    os.set_blocking(output, False)
+    return Output(output, characters), output_end
 
 
 def _packet_sockets() -> tuple[socket.socket, socket.socket]:

@@ -4,7 +4,8 @@ A session is a chain of processes. Its *head* has the variables and waits. For a
 program; if that ends, also by an ordinary exception, the child says so and is the head from then on, and the supervisor
 kills the old one. If the child does not come to that, the head says how its child died, and stays: the variables are as
 before the call. The first head is the session's *init*, which never runs a program. When it is no longer the head it
-stays to reap orphans; as the first process of its namespace no program can kill it.
+stays to reap orphans; as the first process of its namespace no program can kill it. A program that belongs to no
+session runs in a child of the init as well, with descriptors of its own, and the init stays the head.
 
 Programs share the interpreter with the code below and may change it as they like. That harms nobody but their own
 session: to the supervisor everything that is said from here is mere text.
@@ -49,7 +50,9 @@ _MAX_TRACEBACK_CHARACTERS = 4000
 def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
     """Be the first head of a session, and reap orphans, until the supervisor closes its end of ``requests``.
 
-    A request is ``{"call", "code", "cpu_seconds", "tasks", "value_characters"}``. Of the child that runs the program it
+    A request is ``{"call", "name", "code", "cpu_seconds", "tasks", "value_characters"}``, with ``"alone"`` where it brings two
+    descriptors that take the place of ``reports`` and of the output. Or it is ``{"look"}``, to which the answer is
+    ``{"new": whether the working directory is as it was}``. Of the child that runs the program it
     is answered on ``reports``, by ``{"call", "status", "value", "error"}``; of a child that dies before, its parent
     tells where it had the request from, ``{"call", "exit": its wait status, "cpu_seconds"}``, or ``{"call", "fault"}``
     where there could be no child.
@@ -68,6 +71,7 @@ def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
     poller = select.poll()
     poller.register(bell, select.POLLIN)
     poller.register(requests, select.POLLIN)
+    folder = _state_of_folder()
     requests.send(encode({"ready": True}))
     child: int | None = 0
     request: dict[str, Any] = {}
@@ -79,10 +83,16 @@ def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
                 if process == child:
                     requests.send(encode({"call": request["call"]} | _death(status, used)))
         if requests.fileno() in ready:
-            request = _next_request(requests)
+            asked, descriptors = _next_request_with_descriptors(requests)
+            if "look" in asked:
+                requests.send(encode({"new": _state_of_folder() == folder}))
+                continue
+            request = asked
             child = _fork(requests, request)
             if child == 0:
                 requests.close()
+                if descriptors:
+                    reports = _take(descriptors, reports)
                 signal.set_wakeup_fd(-1)
                 os.close(bell)
                 os.close(rope)
@@ -90,6 +100,28 @@ def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
                 signal.signal(signal.SIGINT, signal.default_int_handler)
                 _run(reports, request)
                 _be_head(reports)
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+
+def _state_of_folder() -> tuple[object, ...] | None:
+    """Return what of the working directory a program can have changed; None where it cannot be told."""
+    try:
+        status = os.stat(".")
+        return status.st_mode, status.st_uid, status.st_gid, os.listdir("."), os.listxattr(".")
+    except OSError:
+        return None
+
+
+def _take(descriptors: list[int], reports: socket.socket) -> socket.socket:
+    """Put descriptors in the place of those that later programs will have, which this one is not to touch."""
+    own, output = descriptors
+    os.dup2(own, reports.fileno(), inheritable=False)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return reports
 
 
 def _prepare() -> None:
@@ -98,6 +130,10 @@ def _prepare() -> None:
     sys.modules["__main__"] = main
     for name in ("exit", "quit"):  # what the module site would have defined
         setattr(builtins, name, sys.exit)
+    _seed()
+
+
+def _seed() -> None:
     random.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
@@ -125,10 +161,14 @@ def _be_head(channel: socket.socket) -> NoReturn:
 
 
 def _next_request(channel: socket.socket) -> dict[str, Any]:
-    body = channel.recv(MAX_PACKET_BYTES)
+    return _next_request_with_descriptors(channel)[0]
+
+
+def _next_request_with_descriptors(channel: socket.socket) -> tuple[dict[str, Any], list[int]]:
+    body, descriptors, _, _ = socket.recv_fds(channel, MAX_PACKET_BYTES, 2)
     if not body:
         os._exit(0)
-    return decode(body)
+    return decode(body), descriptors
 
 
 def _fork(channel: socket.socket, request: dict[str, Any]) -> int | None:
@@ -157,10 +197,12 @@ def _death(status: int, used: resource.struct_rusage) -> dict[str, Any]:
 def _run(channel: socket.socket, request: dict[str, Any]) -> None:
     """Run a program in a process forked for it, and report."""
     own = os.getpid()
+    if "alone" in request:
+        _seed()
     _limit_cpu(request["cpu_seconds"])
     _open_streams()
     variables = sys.modules["__main__"].__dict__
-    report = run_program(request["code"], f"<call {request['call']}>", variables, request["value_characters"])
+    report = run_program(request["code"], request["name"], variables, request["value_characters"])
     if os.getpid() != own:  # the program forked, and this is not the process that was to run it
         os._exit(0)
     _leave_threads()

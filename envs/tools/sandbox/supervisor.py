@@ -106,6 +106,7 @@ class Supervisor:
         if is_isolated:
             kernel.drop_capabilities()
         self._spare: Cell | None = None
+        self._used: Cell | None = None
         self._try_out()
         self._spare = self._make_cell()
 
@@ -152,12 +153,21 @@ class Supervisor:
                     self._end(session)
                 if "code" in request:
                     self._control.send(self._run(request))
-                if self._spare is None:
-                    with contextlib.suppress(CellError):
-                        self._spare = self._make_cell()
+                self._renew_spare()
         finally:
             self._close()
             os._exit(0)
+
+    def _renew_spare(self) -> None:
+        """Have processes ready for the next program: those of the last one, where it has left nothing behind."""
+        used, self._used = self._used, None
+        if used and not self._spare and used.is_as_new():
+            self._spare = used
+        elif used:
+            self._close_cell(used)
+        if self._spare is None:
+            with contextlib.suppress(CellError):
+                self._spare = self._make_cell()
 
     def _run(self, request: dict[str, Any]) -> dict[str, Any]:
         """Run a program, and return what the caller is told."""
@@ -176,7 +186,7 @@ class Supervisor:
         self._let_go_on(cell)
         is_lost = session is not None and not outcome.keeper
         if cell is not None:
-            self._put_back(session if outcome.keeper else None, cell)
+            self._put_back(session if outcome.keeper else None, cell, is_usable=bool(outcome.keeper))
         fault = outcome.error
         if session is not None and outcome.status not in ("ok", "error"):
             fault += (
@@ -187,7 +197,8 @@ class Supervisor:
 
     def _run_in(self, cell: Cell, request: dict[str, Any]) -> tuple[Outcome, str]:
         try:
-            return cell.run(request["code"], request["seconds"], self._count_tasks())
+            run = cell.run_alone if self._runs_alone(request) else cell.run
+            return run(request["code"], request["seconds"], self._count_tasks())
         except CallerGoneError:
             self._close_cell(cell)
             raise
@@ -205,8 +216,14 @@ class Supervisor:
         cell, self._spare = self._spare, None
         return cell or self._make_cell()
 
-    def _put_back(self, session: int | None, cell: Cell) -> None:
-        if session is None:
+    def _runs_alone(self, request: dict[str, Any]) -> bool:
+        """Whether the program belongs to no session; its processes can serve another only where none can harm them."""
+        return self._is_isolated and request.get("session", 0) is None
+
+    def _put_back(self, session: int | None, cell: Cell, *, is_usable: bool) -> None:
+        if session is None and is_usable and self._is_isolated:
+            self._used = cell
+        elif session is None:
             self._close_cell(cell)
         else:
             self._cells[session] = cell  # as the last, so the first is the one not used for longest

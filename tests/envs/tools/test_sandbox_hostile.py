@@ -22,6 +22,7 @@ from rewardium.envs.tools.sandbox import Limits, Result, SandboxPool, SandboxUna
 
 LIMITS = Limits(cpu_seconds=2.0, wall_seconds=30.0, memory_bytes=256 * 2**20, output_characters=2000)
 SECRET = "canary-4711"
+ABSTRACT = f"rewardium-canary-{os.getpid()}"
 BRIEF = 0.3
 """Seconds for programs that never end."""
 
@@ -56,6 +57,16 @@ def call(number, *arguments):
     return "done"
 """
 """What makes system calls by number; the numbers of the tests are those of x86_64."""
+
+FORGE = """
+import json, socket
+def send(**report):
+    channel = socket.socket(fileno=4)
+    for call in range(1, 2000):
+        channel.send(json.dumps({"call": call} | report).encode())
+    while True: pass
+"""
+"""What sends the supervisor a report under every number that the call may have."""
 
 PROCESSES = [
     forever("fork bomb", "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", "timeout|killed"),
@@ -248,22 +259,19 @@ OUTPUT = [
     Case("closes its streams", "import sys\nfor stream in (sys.stdin, sys.stdout, sys.stderr): stream.close()", "ok"),
     Case(
         "forges a report and goes on",
-        'import socket\nsocket.socket(fileno=4).send(b\'{"call": 1, "status": "ok", "value": "forged", '
-        '"error": ""}\')\nwhile True: pass',
+        FORGE + "send(status='ok', value='forged', error='')",
         "ok",
         "forged",
     ),
     Case(
         "forges nonsense",
-        'import socket\nsocket.socket(fileno=4).send(b\'{"call": 1, "status": [], "value": {}, "error": 1}\')\n'
-        "while True: pass",
+        FORGE + "send(status=[], value={}, error=1)",
         "killed",
         error="own socket",
     ),
     Case(
         "forges its death",
-        'import socket\nsocket.socket(fileno=4).send(b\'{"call": 2, "exit": 0, "cpu_seconds": 0.0}\')\n'
-        "while True: pass",
+        FORGE + "send(exit=0, cpu_seconds=0.0)",
         "killed",
         error="own socket",
         before="x = 1",
@@ -379,7 +387,7 @@ NETWORK = [
     ),
     refused(
         "connects to an abstract socket",
-        "import socket\nsocket.socket(socket.AF_UNIX).connect('\\0rewardium-canary')",
+        "import socket\nsocket.socket(socket.AF_UNIX).connect('\\0@ABSTRACT@')",
         "not permitted",
     ),
     refused("listens", "import socket\nsocket.create_server(('', 0))", "not permitted"),
@@ -527,7 +535,54 @@ PYTHON = [
     Case("a program that is no program", "\x00\ud800def", "error"),
 ]
 
-CASES = PROCESSES + MEMORY + TIME + OUTPUT + FILES + NETWORK + KERNEL + PYTHON
+NEXT = [
+    Case("shuts its folder", "import os\nos.chmod('.', 0)\n'shut'", "ok", "shut"),
+    Case("leaves a file", "open('left', 'w').write('x')", "ok"),
+    Case("leaves a folder that cannot be read", "import os\nos.makedirs('a/b')\nos.chmod('a', 0)", "ok"),
+    Case("marks its folder", "import os\nos.setxattr('.', 'user.x', b'x')", "ok|error"),
+    Case(
+        "spoils its streams",
+        "import fcntl, os\nfor n in (0, 1, 2):\n    fcntl.fcntl(n, fcntl.F_SETFL, os.O_NONBLOCK)\n"
+        "fcntl.fcntl(1, 1031, 4096)\n'spoilt'",
+        "ok",
+        "spoilt",
+    ),
+    Case(
+        "shuts its sockets",
+        "import os, socket\nfor n in range(3, 32):\n"
+        "    try: socket.socket(fileno=os.dup(n)).shutdown(socket.SHUT_RDWR)\n    except OSError: pass",
+        "ok|killed|timeout",
+    ),
+    Case(
+        "slows the processes of its user",
+        CALL + "[call(141, which, 0, 19) for which in (1, 2)] + [call(141, 0, 1, 19), call(251, 1, 1, 0x6000),"
+        " call(203, 1, 8, 0), call(144, 1, 5, 0), call(142, 1, 0), call(314, 1, 0, 0), call(302, 1, 7, 0, 0)]",
+        "ok",
+        r"^\[('Operation not permitted'(, )?){9}\]$",
+    ),
+    Case(
+        "slows itself",
+        "import os, resource\nos.nice(19)\nresource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**28, 2**28))\n'slow'",
+        "ok",
+        "slow",
+    ),
+    Case(
+        "rings for the first process",
+        "import os, signal\nfor _ in range(5000): os.kill(1, signal.SIGCHLD)\n'rung'",
+        "ok",
+        "rung",
+    ),
+    Case(
+        "leaves many orphans",
+        "import os, time\nfor _ in range(6):\n    if os.fork() == 0: time.sleep(9)\n'left'",
+        "ok",
+        "left",
+    ),
+]
+"""What would spoil the next program where processes serve several."""
+
+CASES = NEXT + PROCESSES + MEMORY + TIME + OUTPUT + FILES + NETWORK + KERNEL + PYTHON
 
 
 class Machine:
@@ -544,7 +599,7 @@ class Machine:
             socket.socket(socket.AF_UNIX),
         ]
         self.listeners[1].bind(str(folder / "socket"))
-        self.listeners[2].bind("\0rewardium-canary")
+        self.listeners[2].bind(f"\0{ABSTRACT}")
         for listener in self.listeners:
             listener.listen()
             listener.setblocking(False)
@@ -566,6 +621,7 @@ class Machine:
         values = {
             "FILE": str(self.file), "NAME": self.file.name, "PORT": str(self.listeners[0].getsockname()[1]),
             "SOCKET": str(self.file.parent / "socket"), "PROCESS": str(self.process.pid), "WORKER": str(worker),
+            "ABSTRACT": ABSTRACT,
         }  # fmt: skip
         return re.sub("@([A-Z]+)@", lambda found: values[found[1]], program)
 
@@ -664,6 +720,30 @@ def test_a_hostile_program_harms_nobody(pool, machine, case):
     assert machine.is_left_alone()
     assert workers_of(pool) == workers, "a worker was lost"
     assert eventually(lambda: processes_of(pool) <= pool.processes), "processes were left behind"
+
+
+@pytest.mark.parametrize("case", [as_parameter(case) for case in CASES if case.before is None])
+def test_a_hostile_program_without_a_session_harms_no_next_one(pool, machine, case):
+    workers = workers_of(pool)
+    programs = [(None, machine.fill_in(case.program, workers[0]))] * len(workers)
+    for result in pool.run_batch(programs, timeout=case.timeout):
+        assert re.fullmatch(case.status, result.status), result
+    check_neighbours(pool)
+    for result in pool.run_batch([(None, STATE)] * 4):
+        assert (result.status, result.value, result.output) == ("ok", EXPECTED_STATE, "out\n"), result
+    assert machine.is_left_alone()
+    assert workers_of(pool) == workers, "a worker was lost"
+    assert eventually(lambda: processes_of(pool) <= pool.processes), "processes were left behind"
+
+
+STATE = """
+import fcntl, os, resource, threading
+print("out")
+open("own", "w").write("x")
+(os.listdir("."), os.getpriority(os.PRIO_PROCESS, 0), resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+ fcntl.fcntl(1, fcntl.F_GETFL) & os.O_NONBLOCK, threading.active_count(), sorted(os.sched_getaffinity(0)) != [])
+"""
+EXPECTED_STATE = f"(['own'], {os.getpriority(os.PRIO_PROCESS, 0)}, {LIMITS.open_files}, 0, 1, True)"
 
 
 @pytest.mark.parametrize("name", ["leaves a process behind", "leaves a thread behind"])

@@ -1,0 +1,1 @@
+"""Models that learn a reward from labels, preferences or visits."""

@@ -1,0 +1,1 @@
+"""Rewards as programs: how they are checked, run and improved."""
