@@ -50,12 +50,12 @@ _MAX_TRACEBACK_CHARACTERS = 4000
 def be_init(requests: socket.socket, reports: socket.socket) -> NoReturn:
     """Be the first head of a session, and reap orphans, until the supervisor closes its end of ``requests``.
 
-    A request is ``{"call", "name", "code", "cpu_seconds", "tasks", "value_characters"}``, with ``"alone"`` where it brings two
-    descriptors that take the place of ``reports`` and of the output. Or it is ``{"look"}``, to which the answer is
-    ``{"new": whether the working directory is as it was}``. Of the child that runs the program it
-    is answered on ``reports``, by ``{"call", "status", "value", "error"}``; of a child that dies before, its parent
-    tells where it had the request from, ``{"call", "exit": its wait status, "cpu_seconds"}``, or ``{"call", "fault"}``
-    where there could be no child.
+    A request is ``{"call", "name", "code", "cpu_seconds", "tasks", "value_characters"}``, with ``"alone"`` where it
+    brings two descriptors that take the place of ``reports`` and of the output. Or it is ``{"look"}``, to which the
+    answer is ``{"new": whether the working directory is as it was}``. Of the child that runs the program it is answered
+    on ``reports``, by ``{"call", "status", "value", "error"}``; of a child that dies before, its parent tells where it
+    had the request from, ``{"call", "exit": its wait status, "cpu_seconds"}``, or ``{"call", "fault"}`` where there
+    could be no child.
 
     Args:
         requests: A socket of packets for requests to this process.
