@@ -57,9 +57,19 @@ def jaccard(left: Iterable[Hashable], right: Iterable[Hashable]) -> float:
         >>> jaccard(["a", "b"], ["a", "a", "b"])
         0.6666666666666666
     """
-    a, b = Counter(iter(left)), Counter(iter(right))  # iterators: of a mapping, its keys and not its counts
-    union = (a | b).total()
-    return (a & b).total() / union if union else 1.0
+    if isinstance(left, Mapping) and isinstance(right, Mapping):  # the keys of each differ, so counting is not needed
+        if left.keys() == right.keys():
+            return 1.0
+        common = len(left.keys() & right.keys())
+        union = len(left) + len(right) - common
+        return common / union
+    left, right = list(left), list(right)
+    if left == right:
+        return 1.0
+    a, b = Counter(left), Counter(right)
+    common = sum(min(count, b[item]) for item, count in a.items())
+    union = a.total() + b.total() - common
+    return common / union
 
 
 def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[int, int]]:
@@ -75,12 +85,16 @@ def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[in
     Returns:
         Pairs of a gold call's and a call's index.
     """
-    free = sorted(range(len(calls)), key=lambda index: _text_of(calls[index]))
+    free = list(range(len(calls)))
+    if len(calls) > 1:
+        free.sort(key=lambda index: _text_of(calls[index]))
     pairs = []
     for number, wanted in enumerate(gold):
         candidates = [index for index in free if calls[index].name == wanted.name]
         if candidates:
-            best = max(candidates, key=lambda index: argument_score(wanted, calls[index]))
+            best = candidates[0]
+            if len(candidates) > 1:
+                best = max(candidates, key=lambda index: argument_score(wanted, calls[index]))
             free.remove(best)
             pairs.append((number, best))
     return pairs

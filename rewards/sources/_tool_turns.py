@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from rewardium.envs.task import Task
-from rewardium.envs.tools.calls import CallFault, CallStyle, ParsedTurn, ToolCall, parse_turn
+from rewardium.envs.tools.calls import CallFault, CallStyle, ToolCall, parse_turn
 from rewardium.envs.tools.observations import ToolResult, read_observation
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.source import Score, Segment, Segments
@@ -42,6 +42,7 @@ NEVER_RAN: frozenset[str] = frozenset(
 
 _TAG = re.compile(r"</?tool_call>")
 _OPENING, _CLOSING = "<tool_call>", "</tool_call>"
+_MAX_REMEMBERED_CHARACTERS = 2**14
 # A call whose strings hold more closing tags than this is not located.
 _MAX_CLOSINGS = 4
 
@@ -55,22 +56,23 @@ class Turn:
         items: Its calls, and what looks like a call and cannot be read, in order.
         content: The response without its call blocks.
         results: What came of the items, one for each; None where that is not known.
+
+    Attributes:
+        calls: The calls that can be read.
+        has_faults: Whether something looks like a call and cannot be read.
     """
 
     text: str
     items: tuple[ToolCall | CallFault, ...]
     content: str
     results: tuple[ToolResult, ...] | None
+    calls: tuple[ToolCall, ...] = field(init=False)
+    has_faults: bool = field(init=False)
 
-    @property
-    def calls(self) -> tuple[ToolCall, ...]:
-        """The calls that can be read."""
-        return tuple(item for item in self.items if isinstance(item, ToolCall))
-
-    @property
-    def has_faults(self) -> bool:
-        """Whether something looks like a call and cannot be read."""
-        return any(isinstance(item, CallFault) for item in self.items)
+    def __post_init__(self) -> None:
+        # Once, since a turn is asked for them by several sources, and by all later turns.
+        object.__setattr__(self, "calls", tuple(item for item in self.items if isinstance(item, ToolCall)))
+        object.__setattr__(self, "has_faults", len(self.calls) < len(self.items))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ class Episode:
     @property
     def calls(self) -> tuple[ToolCall, ...]:
         """The calls of all turns that can be read."""
-        return tuple(call for turn in self.turns for call in turn.calls)
+        return self.turn.calls if len(self.turns) == 1 else tuple(call for turn in self.turns for call in turn.calls)
 
     @property
     def results(self) -> tuple[ToolResult, ...] | None:
@@ -195,21 +197,23 @@ def turn_of(action: Any, observation: Any = None, style: AnyStyle = "hermes") ->
         >>> turn_of('<tool_call>{"name": "now", "arguments": {}}</tool_call>').calls
         (ToolCall(name='now', arguments={}, id=None),)
     """
-    parsed = _parsed(action, style) if isinstance(action, str) else parse_turn(action, style)
-    results = _results(observation) if isinstance(observation, str) else ()
+    seen = observation if isinstance(observation, str) else None
+    if isinstance(action, str) and len(action) + len(seen or "") <= _MAX_REMEMBERED_CHARACTERS:
+        return _remembered_turn(action, seen, style)
+    return _turn(action, seen, style)
+
+
+def _turn(action: Any, observation: str | None, style: AnyStyle) -> Turn:
+    parsed = parse_turn(action, style)
+    results = () if observation is None else read_observation(observation)
     known = len(results) == len(parsed.calls)
     return Turn(action if isinstance(action, str) else "", parsed.calls, parsed.content, results if known else None)
 
 
-@lru_cache(maxsize=2048)
-def _parsed(response: str, style: AnyStyle) -> ParsedTurn:
-    """Read a response once for all sources, and for all later turns that see it in their history."""
-    return parse_turn(response, style)
-
-
-@lru_cache(maxsize=2048)
-def _results(observation: str) -> tuple[ToolResult, ...]:
-    return read_observation(observation)
+@lru_cache(maxsize=8192)
+def _remembered_turn(action: str, observation: str | None, style: AnyStyle) -> Turn:
+    """Read a turn once for all sources, and for all later turns that see it in their history."""
+    return _turn(action, observation, style)
 
 
 def gold_calls(task: Task) -> tuple[ToolCall, ...] | None:
