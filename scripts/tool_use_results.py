@@ -63,7 +63,7 @@ class Config:
     """Seeds of pre-training and training."""
     settings: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
     """Which settings to run."""
-    updates: int = 25
+    updates: int = 30
     """Updates of each run."""
     prompts_per_update: int = 32
     """Tasks of an update; each is played 8 times."""

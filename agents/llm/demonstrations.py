@@ -64,7 +64,7 @@ class DemonstrationConfig:
     batch_size: int = 32
     """Number of conversations a step."""
 
-    carelessness: float = 0.8
+    carelessness: float = 0.7
     """Probability that the pupil slips where there is an occasion."""
 
     demonstrations: int = 8_192
