@@ -4,12 +4,12 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
-TEST_EXTRAS := llm,control,tools,benchmark,dev
+TEST_EXTRAS := llm,control,tools,nethack,judge,benchmark,dev
 LIBRARY := envs rewards agents
 # Several test processes beside each other: one thread for the mathematics of each.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help quickstart test lint fix clean setup
+.PHONY: help quickstart test lint fix vllm clean setup
 
 help:  ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,8 +30,11 @@ fix: setup  ## Repair what the style checker can repair, and format
 	@$(PY) -m ruff check --fix .
 	@$(PY) -m ruff format .
 
+vllm:  ## Make .venv-vllm, in which a vLLM server runs on the CPU; its tests run where it is there
+	@.ci/setup_vllm
+
 clean:  ## Remove what the other targets made (not runs/)
-	@rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-vllm build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find $(LIBRARY) scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 setup:
