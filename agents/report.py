@@ -68,7 +68,7 @@ def learning_curve(metrics: Sequence[Mapping[str, Any]], output: Path) -> Path |
     """
     success = {name: band([series(metrics, name)]) for name in _names(metrics) if _is_success(name)}
     reward = {name: band([series(metrics, name)]) for name in _names(metrics) if _is_reward(name)}
-    panels = [("success (truth)", success), ("reward (as trained)", reward)]
+    panels = [("success (truth)", success), ("reward", reward)]
     return _draw([(title, curves) for title, curves in panels if curves], output)
 
 

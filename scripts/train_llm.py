@@ -39,10 +39,10 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, train, and return the exit status."""
-    arguments = tyro.cli(Arguments, description=__doc__)
     console = Console()
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
     try:
+        arguments = tyro.cli(Arguments, description=__doc__)
         for path in arguments.plugin:
             load_plugin(path)
         return run(arguments, console)
