@@ -96,3 +96,23 @@ def test_a_failure_is_told_with_its_log(script, tmp_path) -> None:
         script.execute(
             ["scripts/train_llm.py", "--model", "nowhere", "--reward", "unknown_reward"], tmp_path / "log.txt"
         )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_whole_way(script, tmp_path, monkeypatch, capsys) -> None:
+    tiny = ["--pretraining.steps", "2", "--pretraining.hidden-size", "32", "--pretraining.num-layers", "1"]
+    tiny += ["--pretraining.num-heads", "2", "--pretraining.demonstrations", "16"]
+    arguments = [
+        "--seeds", "0", "--settings", "sparse", "ladder-turn", "--updates", "2", "--prompts-per-update", "2",
+        "--eval-tasks", "4", "--out", str(tmp_path / "runs"), "--page", str(tmp_path / "page.md"),
+        "--picture", str(tmp_path / "picture.png"), *tiny,
+    ]  # fmt: skip
+    monkeypatch.setattr(sys, "argv", ["tool_use_results", *arguments])
+    assert script.main() == 0, capsys.readouterr().out
+    first = (tmp_path / "page.md").read_text()
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    assert "![Learning curves](picture.png)" in first
+    monkeypatch.setattr(script, "execute", lambda *_: pytest.fail("a finished run was run again"))
+    assert script.main() == 0
+    assert (tmp_path / "page.md").read_text() == first

@@ -26,7 +26,7 @@ from rewardium.agents.llm.demonstrations import (
 from rewardium.agents.llm.policy import load_policy
 from rewardium.agents.llm.pretraining import IGNORED
 from rewardium.agents.llm.rollout import collect
-from rewardium.agents.llm.sampling import SamplingSettings
+from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
 from rewardium.envs.tools.calls import CallFault, ToolCall, parse_turn
@@ -207,3 +207,29 @@ def test_a_policy_is_saved_with_its_card_and_built_again_bit_for_bit(tmp_path) -
     (tmp_path / "file").write_text("")
     with pytest.raises(RewardiumError, match="needs a folder"):
         pretrain_tool_policy(tmp_path / "file", TINY)
+
+
+@pytest.mark.slow
+def test_a_taught_policy_makes_valid_calls(tmp_path) -> None:
+    from rewardium.agents.llm.tool_evaluation import evaluate_policy_folder
+
+    config = DemonstrationConfig(steps=120, batch_size=32, demonstrations=4096, carelessness=0.0)
+    pretrain_tool_policy(tmp_path / "policy", config)
+    policy = load_policy(str(tmp_path / "policy"), device="cpu", trainable=False)
+    chat = Chat(policy.tokenizer)
+    venv = make_text_vec(TOOL_ENV, 20, split="test", **TOOL_ARGUMENTS)
+    prompts, _ = venv.reset(seed=0)
+    completions = TransformersSampler(policy).generate(
+        [chat.prompt_ids(prompt) for prompt in prompts],
+        SamplingSettings(temperature=0.0, max_new_tokens=48),
+        seeds=range(20),
+    )
+    said = [chat.tokenizer.decode(each.token_ids, skip_special_tokens=True) for each in completions]
+    calls = [call for text in said for call in parse_turn(text).calls]
+    assert sum(isinstance(call, ToolCall) and call.name == "calculate" for call in calls) >= 16
+    arguments = {**TOOL_ARGUMENTS, "split": "test"}
+    figures = evaluate_policy_folder(
+        tmp_path / "policy", TOOL_ENV, arguments, temperature=0.0, max_new_tokens=48, tasks=50
+    )
+    assert figures.success > 0.2
+    assert figures.valid_call_rate > 0.7
