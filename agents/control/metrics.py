@@ -147,7 +147,7 @@ class Farming:
 
     ``farming/steps`` is the share of the paid steps whose message had been paid before, ``farming/reward`` the share of
     the reward that they got. An agent that learns to call up one well-paid message drives the first up; a shaping such
-    as ``count_decay`` keeps the second down.
+    as ``count_decay`` keeps the second down. Steps on which nothing was said are left out.
 
     Args:
         num_envs: Number of environments N.
@@ -188,6 +188,8 @@ class Farming:
             if text is None:
                 continue
             message, paid = message_of(text), float(intrinsic[row])
+            if not message:
+                continue
             repeated = message in self._messages[row]
             self._messages[row].add(message)
             self._steps += 1

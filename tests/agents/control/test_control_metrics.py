@@ -157,3 +157,10 @@ def test_farming_forgets_at_an_episode_s_end():
     assert farming.metrics() == {"farming/steps": pytest.approx(1 / 3), "farming/reward": pytest.approx(0.2)}
     farming.forget()
     assert farming.metrics() == {}
+
+
+def test_silence_is_no_farming():
+    farming = Farming(1)
+    for _ in range(3):
+        farming.add(np.array([1.0]), ["Message: (none)"])
+    assert farming.metrics() == {}
