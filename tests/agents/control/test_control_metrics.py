@@ -64,8 +64,6 @@ def _key_source():
 
     from rewardium.rewards import RewardSource, Score, register, registry
 
-    before = dict(registry._FACTORIES)
-
     @register("test_key")
     @dataclass(frozen=True)
     class Key(RewardSource):
@@ -75,8 +73,7 @@ def _key_source():
             return Score.of([None if "step 2" in text else float("key" in text) for text in batch.texts])
 
     yield
-    registry._FACTORIES.clear()
-    registry._FACTORIES.update(before)
+    del registry._FACTORIES["test_key"]
 
 
 @pytest.mark.usefixtures("_key_source")
