@@ -34,8 +34,9 @@ class Config:
     judge: JudgeConfig = field(default_factory=JudgeConfig)
     """How it is taught."""
 
-    threads: int = 2
-    """Threads of the mathematics; another number rounds differently, so that the weights differ in their last bits."""
+    threads: int = 1
+    """Threads of the mathematics. More save little on so small a model, and much is lost where the cores are shared;
+    another number rounds differently, so that the weights differ in their last bits."""
 
 
 def main() -> int:
