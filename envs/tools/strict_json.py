@@ -80,6 +80,8 @@ def read_json(text: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH)
 
 def _check_size(text: str, max_bytes: int) -> None:
     if len(text) <= max_bytes:  # first, so that a huge text is not encoded
+        if text.isascii():
+            return
         try:
             if len(text.encode("utf-8")) <= max_bytes:
                 return
@@ -89,6 +91,8 @@ def _check_size(text: str, max_bytes: int) -> None:
 
 
 def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
+        return
     depth = 0
     for match in _BRACKETS.finditer(text):
         token = match.group()

@@ -34,6 +34,8 @@ def same_value(left: Any, right: Any) -> bool:
         >>> same_value({"a": 1, "b": [True]}, {"b": [True], "a": 1.0}), same_value(1, True), same_value("1", 1)
         (True, False, False)
     """
+    if type(left) is str and type(right) is str:  # most are
+        return left == right
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(same_value(value, right[key]) for key, value in left.items())
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
@@ -58,11 +60,9 @@ def jaccard(left: Iterable[Hashable], right: Iterable[Hashable]) -> float:
         0.6666666666666666
     """
     if isinstance(left, Mapping) and isinstance(right, Mapping):  # the keys of each differ, so counting is not needed
-        if left.keys() == right.keys():
-            return 1.0
         common = len(left.keys() & right.keys())
         union = len(left) + len(right) - common
-        return common / union
+        return common / union if union else 1.0
     left, right = list(left), list(right)
     if left == right:
         return 1.0
@@ -86,18 +86,21 @@ def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[in
         Pairs of a gold call's and a call's index.
     """
     free = list(range(len(calls)))
-    if len(calls) > 1:
-        free.sort(key=lambda index: _text_of(calls[index]))
     pairs = []
     for number, wanted in enumerate(gold):
         candidates = [index for index in free if calls[index].name == wanted.name]
         if candidates:
-            best = candidates[0]
-            if len(candidates) > 1:
-                best = max(candidates, key=lambda index: argument_score(wanted, calls[index]))
+            best = candidates[0] if len(candidates) == 1 else _best(wanted, calls, candidates)
             free.remove(best)
             pairs.append((number, best))
     return pairs
+
+
+def _best(wanted: ToolCall, calls: Sequence[ToolCall], candidates: Sequence[int]) -> int:
+    scores = [argument_score(wanted, calls[index]) for index in candidates]
+    greatest = max(scores)
+    tied = [index for index, score in zip(candidates, scores, strict=True) if score == greatest]
+    return tied[0] if len(tied) == 1 else min(tied, key=lambda index: _text_of(calls[index]))
 
 
 def _text_of(call: ToolCall) -> str:
@@ -115,7 +118,8 @@ def argument_score(wanted: ToolCall, call: ToolCall, strict: bool = False) -> fl
     Returns:
         The score, from 0 to ``1 + len(wanted.arguments)``.
     """
-    names = jaccard(wanted.arguments, call.arguments)
+    same_names = wanted.arguments.keys() == call.arguments.keys()
+    names = 1.0 if same_names else jaccard(wanted.arguments, call.arguments)
     equal = sum(
         key in call.arguments and same_value(value, call.arguments[key]) for key, value in wanted.arguments.items()
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
@@ -14,6 +14,7 @@ from rewardium.envs.tools.observations import ToolResult, read_observation
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.source import Score, Segment, Segments
 from rewardium.rewards.sources._columns import NO_RESPONSE, no_score
+from rewardium.rewards.sources._identity_cache import IdentityCache
 
 Scope = Literal["response", "turn", "so_far", "episode"]
 """What is judged, and when it is paid.
@@ -43,6 +44,7 @@ NEVER_RAN: frozenset[str] = frozenset(
 _TAG = re.compile(r"</?tool_call>")
 _OPENING, _CLOSING = "<tool_call>", "</tool_call>"
 _MAX_REMEMBERED_CHARACTERS = 2**14
+_GOLD: IdentityCache[tuple[ToolCall, ...] | None] = IdentityCache(4096)
 # A call whose strings hold more closing tags than this is not located.
 _MAX_CLOSINGS = 4
 
@@ -234,6 +236,10 @@ def gold_calls(task: Task) -> tuple[ToolCall, ...] | None:
     rows = task.fields.get("gold_calls")
     if not isinstance(rows, (list, tuple)):
         return None
+    return _GOLD.get((rows,), len(rows), lambda: _read_gold(rows))
+
+
+def _read_gold(rows: Sequence[Any]) -> tuple[ToolCall, ...] | None:
     calls = [_gold_call(row) for row in rows]
     known = tuple(call for call in calls if call is not None)
     return known if len(known) == len(calls) else None

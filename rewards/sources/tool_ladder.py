@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
-
-import numpy as np
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.tools.calls import CallFault
@@ -139,7 +138,7 @@ class ToolLadder(RewardSource):
             return Judged(None, NO_GOLD)
         if self.scope == "episode" and not episode.done:
             return Judged(0.0, NOT_YET)
-        if episode.done and not np.isfinite(episode.reward):
+        if episode.done and not math.isfinite(episode.reward):
             return Judged(None, "the environment's reward is not finite")
         levels = rungs(episode, self.floor)
         if levels is None:
@@ -154,7 +153,7 @@ def rungs(episode: Episode, floor: float) -> tuple[float, ...] | None:
     if gold is None or results is None:
         return None
     strangers = sum(isinstance(item, CallFault) for item in items)
-    answer = float(np.clip(episode.reward, 0.0, 1.0)) if episode.done else 0.0
+    answer = min(max(episode.reward, 0.0), 1.0) if episode.done else 0.0
     efficient = min(max(len(gold) / len(items), floor), 1.0) if items else 1.0
     if not items:
         return (*[0.0 if gold else 1.0] * 4, answer, efficient)
@@ -165,4 +164,4 @@ def rungs(episode: Episode, floor: float) -> tuple[float, ...] | None:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

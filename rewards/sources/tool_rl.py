@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.tools.calls import CallFault, ToolCall
@@ -13,6 +14,7 @@ from rewardium.rewards.reward import RewardSource
 from rewardium.rewards.shaping.parameters import require_choice, require_number
 from rewardium.rewards.source import Score
 from rewardium.rewards.sources._call_matching import LEVELS, Level, Match, match_calls
+from rewardium.rewards.sources._identity_cache import IdentityCache
 from rewardium.rewards.sources._tool_turns import (
     NO_GOLD,
     NOT_YET,
@@ -124,17 +126,17 @@ class ToolRL(RewardSource):
             return self._judge_all(episode, gold)
         return self._judge_turn(episode.turn, self._left(episode, gold))
 
-    def _left(self, episode: Episode, gold: Sequence[ToolCall]) -> Sequence[ToolCall]:
+    def _left(self, episode: Episode, gold: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
         """Return the gold calls that no earlier turn was paid for."""
         for turn in episode.turns[:-1] if self.scope == "turn" else ():
             if gold and not turn.has_faults:
-                taken = match_calls(gold, turn.calls, self.level).taken
-                gold = [call for call, is_taken in zip(gold, taken, strict=True) if not is_taken]
+                gold = _matched(gold, turn, self.level).left
         return gold
 
-    def _judge_turn(self, turn: Turn, gold: Sequence[ToolCall]) -> Judged:
+    def _judge_turn(self, turn: Turn, gold: tuple[ToolCall, ...]) -> Judged:
         form = has_form(turn, bool(gold), self.think)
-        match = match_calls(gold, turn.calls, self.level) if gold and turn.calls and not turn.has_faults else None
+        matched = _matched(gold, turn, self.level) if gold and turn.calls and not turn.has_faults else None
+        match = None if matched is None else matched.match
         value = self._value(form, bool(gold), match)
         reason = _reason(form, bool(gold), match)
         if not self.by_call or match is None:
@@ -151,6 +153,27 @@ class ToolRL(RewardSource):
     def _value(self, form: bool, due: bool, match: Match | None) -> float:
         correct = 2.0 * match.share - 1.0 if match is not None else -1.0 if due else 0.0
         return self.format_weight * form + self.scale * correct
+
+
+class _Matched(NamedTuple):
+    """How a turn's calls match gold calls, and the gold calls that it leaves."""
+
+    match: Match
+    left: tuple[ToolCall, ...]
+
+
+_MATCHES: IdentityCache[_Matched] = IdentityCache(8192)
+
+
+def _matched(gold: tuple[ToolCall, ...], turn: Turn, level: Level) -> _Matched:
+    """Match a turn once: later turns of its episode ask again what it left."""
+    return _MATCHES.get((gold, turn), level, lambda: _match_turn(gold, turn, level))
+
+
+def _match_turn(gold: tuple[ToolCall, ...], turn: Turn, level: Level) -> _Matched:
+    match = match_calls(gold, turn.calls, level)
+    left = tuple(call for call, is_taken in zip(gold, match.taken, strict=True) if not is_taken)
+    return _Matched(match, left)
 
 
 def _reason(form: bool, due: bool, match: Match | None) -> str:
