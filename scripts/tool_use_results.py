@@ -258,7 +258,9 @@ def execute(command: Sequence[str], log: Path) -> dict[str, float]:
         )
     lines = log.read_text(encoding="utf-8").splitlines()
     if done.returncode != 0:
-        raise RewardiumError(f"{shlex.join(command)} failed, see {log}: {' '.join(lines[-3:])[-500:]}")
+        said = " ".join(lines[-3:])
+        said = said[said.rfind("error:") :][:500] if "error:" in said else said[-500:]
+        raise RewardiumError(f"{shlex.join(command)} failed, see {log}: {said}")
     _, seconds, cpu = next(line for line in reversed(lines) if line.startswith("seconds ")).split()
     return {"seconds": float(seconds), "cpu_seconds": float(cpu)}
 
