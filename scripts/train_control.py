@@ -12,6 +12,9 @@ messages (map_features), which small networks learn from fastest. --env-kwargs "
 map only, "{observation: features}" the vector only. On Gymnasium's own environments there is nothing to choose; where
 the vectors have very different scales, as in MuJoCo, add --normalize.
 
+MiniHack takes 0.01 for each action that costs the hero no time, which outweighs a success that is still rare: with
+--reward "clip(extrinsic, low=0.0)" that penalty is not paid, and sparse tasks such as KeyRoom are learned.
+
 Which memory: none where one look shows what matters, as in a lit room. stack (--stacked 4) where the last moves
 matter, such as velocities or where one came from; it costs little. lstm where something seen long ago matters, as in
 dark rooms, mazes, or a key that no longer shows; it takes two to four times as long. With none or stack a policy should

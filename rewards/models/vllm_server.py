@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
@@ -322,7 +323,11 @@ def _spawn(
             command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, env=environment, start_new_session=True
         )
     if nice:
-        os.setpriority(os.PRIO_PROCESS, process.pid, nice + os.getpriority(os.PRIO_PROCESS, 0))
+        own = nice + os.getpriority(os.PRIO_PROCESS, 0)
+        os.setpriority(os.PRIO_PROCESS, process.pid, own)
+        # Linux shares the cores between sessions first, whatever the processes in them say, and the server has its own.
+        with contextlib.suppress(OSError), open(f"/proc/{process.pid}/autogroup", "w", encoding="ascii") as group:
+            group.write(str(min(own, 19)))
     if cores:
         os.sched_setaffinity(process.pid, cores)
     return process
