@@ -55,6 +55,7 @@ def test_train_resume_evaluate(model, tmp_path, monkeypatch, capsys):
     reward = ["--plugin", plugin, "--reward", "verify + 0.1 * train_llm_test_brevity"]
     from rewardium.rewards import registry
 
+    registry.names()  # loads what is shipped, so that the copy holds it
     monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
     assert call("train_llm", *flags(model, tmp_path, 2), *reward, monkeypatch=monkeypatch) == 0
     run = tmp_path / "runs" / "first"
