@@ -15,8 +15,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from rewardium.agents.flags import YamlMapping
 from rewardium.agents.llm.chat import Chat
-from rewardium.agents.llm.config import YamlMapping
 from rewardium.agents.llm.evaluation import Evaluation, evaluate
 from rewardium.agents.llm.policy import DtypeName, load_policy
 from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler

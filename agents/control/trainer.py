@@ -12,13 +12,9 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from stable_baselines3.common.callbacks import BaseCallback
@@ -38,6 +34,7 @@ from rewardium.agents.control.metrics import EpisodeRecorder
 from rewardium.agents.control.random_state import derived_seed
 from rewardium.agents.control.recording import record
 from rewardium.agents.control.source_flags import filled, require_judges
+from rewardium.agents.interrupts import StopRequest
 from rewardium.agents.run_folder import RunFolder
 from rewardium.rewards.reward import Reward
 from rewardium.rewards.shaping.explors_exploit import ExplorsExploit
@@ -96,7 +93,7 @@ class ControlTrainer:
         self.run = RunFolder(config.folder, config, reward=self.reward, resume=resume)
         if resume:
             self.run.truncate(self.finished_steps if checkpoint is not None else -1)
-        self._asked_to_stop = False
+        self._stop = StopRequest()
         self._seen = self._logged = self.finished_steps
 
     def train(self, on_log: Callable[[int, Metrics], None] | None = None) -> bool:
@@ -117,7 +114,7 @@ class ControlTrainer:
         self.env.seed(derived_seed(config.seed, self.finished_steps, _ENVIRONMENTS))
         left = max(config.steps - self.finished_steps, 0)
         try:
-            with self._stop_after_update():
+            with self._stop.listening():
                 self.model.learn(left, [self._hook, *self.callbacks], log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
             complete = self.finished_steps >= config.steps
             self.run.finish()
@@ -138,7 +135,7 @@ class ControlTrainer:
         self.finished_steps = steps = int(self.model.num_timesteps)
         if config.wait_for_labels:
             attachments.drain(self.reward)
-        last = steps >= config.steps or self._asked_to_stop
+        last = steps >= config.steps or self._stop.asked
         evaluates = bool(config.eval_episodes) and (steps >= config.steps or self._passed(config.eval_every))
         saves = last or self._passed(config.checkpoint_every)
         # What is not in a line of metrics when a checkpoint is saved would be lost to a resumed run.
@@ -240,22 +237,3 @@ class ControlTrainer:
         attachments.load_learned(self.reward, progress.learned)
         self.recorder.load_state_dict(progress.metrics)
         self._solved_seconds = progress.metrics["solved_seconds"]
-
-    @contextmanager
-    def _stop_after_update(self) -> Iterator[None]:
-        """Let Ctrl-C end the run after the update at work; a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(number: int, frame: Any) -> None:
-            if self._asked_to_stop:
-                raise KeyboardInterrupt
-            self._asked_to_stop = True
-            logger.warning("stopping after this update; press Ctrl-C again to stop at once and lose it")
-
-        before = signal.signal(signal.SIGINT, ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)

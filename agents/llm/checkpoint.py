@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from rewardium.agents.checkpoints import STATE_FILE, whole_folder
 from rewardium.agents.llm.policy import Policy
 from rewardium.envs.errors import RewardiumError
 
-STATE_FILE = "state.json"
 OPTIMIZER_FILE = "optimizer.safetensors"
 CRITIC_FILE = "critic.safetensors"
 POLICY_FOLDER = "policy"
@@ -56,21 +54,13 @@ def save_checkpoint(
     """
     from safetensors.torch import save_file
 
-    temporary = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    policy.save(temporary / POLICY_FOLDER)
-    save_file(_optimizer_tensors(policy, optimizer), temporary / OPTIMIZER_FILE)
-    if critic is not None:
-        save_file(dict(critic), temporary / CRITIC_FILE)
-    rest = {"update": state.update, "rewards": list(state.rewards)}
-    (temporary / STATE_FILE).write_text(json.dumps(rest), encoding="utf-8")
-    for path in [*temporary.rglob("*"), temporary]:
-        _sync(path)
-    if folder.exists():
-        shutil.rmtree(folder)
-    temporary.rename(folder)
-    _sync(folder.parent)
+    with whole_folder(folder) as partial:
+        policy.save(partial / POLICY_FOLDER)
+        save_file(_optimizer_tensors(policy, optimizer), partial / OPTIMIZER_FILE)
+        if critic is not None:
+            save_file(dict(critic), partial / CRITIC_FILE)
+        rest = {"step": state.update, "rewards": list(state.rewards)}
+        (partial / STATE_FILE).write_text(json.dumps(rest), encoding="utf-8")
 
 
 def load_training_state(folder: Path, policy: Policy, optimizer: torch.optim.Optimizer) -> TrainingState:
@@ -95,7 +85,7 @@ def load_training_state(folder: Path, policy: Policy, optimizer: torch.optim.Opt
         state.setdefault(names.index(name), {})[part] = tensor.cpu() if part == "step" else tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
     rest = json.loads((folder / STATE_FILE).read_text(encoding="utf-8"))
-    return TrainingState(int(rest["update"]), rest["rewards"])
+    return TrainingState(int(rest["step"]), rest["rewards"])
 
 
 def load_critic_tensors(folder: Path) -> dict[str, Tensor]:
@@ -111,30 +101,6 @@ def load_critic_tensors(folder: Path) -> dict[str, Tensor]:
     return dict(load_file(folder / CRITIC_FILE))
 
 
-def latest_checkpoint(root: Path) -> Path | None:
-    """Return the newest complete checkpoint below ``root``, or None.
-
-    Example:
-        >>> latest_checkpoint(Path("no/such/run")) is None
-        True
-    """
-    complete = _complete(root)
-    return complete[-1] if complete else None
-
-
-def keep_latest(root: Path, count: int) -> None:
-    """Delete all but the ``count`` newest checkpoints below ``root``, and what an interrupted save has left."""
-    for folder in _complete(root)[: -max(count, 1)]:
-        shutil.rmtree(folder)
-    for folder in root.glob(".*.partial"):
-        shutil.rmtree(folder)
-
-
-def _complete(root: Path) -> list[Path]:
-    found = [path.parent for path in root.glob(f"*/{STATE_FILE}") if not path.parent.name.startswith(".")]
-    return sorted(found, key=lambda path: int(json.loads((path / STATE_FILE).read_text(encoding="utf-8"))["update"]))
-
-
 def _optimizer_tensors(policy: Policy, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     names = [name for name, _ in policy.parameters()]
     return {
@@ -142,11 +108,3 @@ def _optimizer_tensors(policy: Policy, optimizer: torch.optim.Optimizer) -> dict
         for index, parts in optimizer.state_dict()["state"].items()
         for part, value in parts.items()
     }
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

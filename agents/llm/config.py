@@ -4,54 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Literal, get_args
 
-import tyro
-import yaml
-
+from rewardium.agents.flags import YamlMapping
 from rewardium.agents.llm.advantage import Credit, Scale
 from rewardium.agents.llm.policy import DtypeName
 from rewardium.agents.llm.sampling import SamplingSettings
 from rewardium.envs.errors import RewardiumError, unknown_name_message
-
-
-def read_mapping(text: str) -> dict[str, Any]:
-    """Read the value of a flag that is a mapping in YAML; lists become tuples.
-
-    Raises:
-        RewardiumError: When it is not a mapping.
-
-    Example:
-        >>> read_mapping("{num_steps: 1, operand_kinds: [integer]}")
-        {'num_steps': 1, 'operand_kinds': ('integer',)}
-    """
-    try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RewardiumError(f"{text!r} is not YAML: {error}") from error
-    if not isinstance(value, dict):
-        raise RewardiumError(f"{text!r} is not a mapping; write e.g. '{{num_steps: 1, operators: +}}'")
-    return {str(key): tuple(item) if isinstance(item, list) else item for key, item in value.items()}
-
-
-def _mapping_of_flag(arguments: list[str]) -> dict[str, Any]:
-    try:
-        return read_mapping(arguments[0])
-    except RewardiumError as error:
-        raise ValueError(str(error)) from error  # tyro shows it beside the flag
-
-
-YamlMapping = Annotated[
-    dict[str, Any],
-    tyro.constructors.PrimitiveConstructorSpec(
-        nargs=1,
-        metavar="YAML",
-        instance_from_str=_mapping_of_flag,
-        is_instance=lambda value: isinstance(value, dict),
-        str_from_instance=lambda value: [yaml.safe_dump(value, default_flow_style=True).strip()],
-    ),
-]
-"""A config field that is a mapping, and one YAML text on the command line."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,14 +21,14 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from rewardium import rewards
+from rewardium.agents.checkpoints import keep_latest, latest_checkpoint
+from rewardium.agents.interrupts import StopRequest
 from rewardium.agents.llm.advantage import EPSILON, TokenCredit, has_variance, token_advantage
 from rewardium.agents.llm.batches import microbatches, minibatches
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.checkpoint import (
     POLICY_FOLDER,
     TrainingState,
-    keep_latest,
-    latest_checkpoint,
     load_critic_tensors,
     load_training_state,
     save_checkpoint,
@@ -107,7 +105,7 @@ class Trainer:
             self._restore(checkpoint)
         self.accelerator.wait_for_everyone()  # the folder is looked at before the main process writes to it
         self.run = self._open_run_folder(resume) if self.accelerator.is_main_process else None
-        self._asked_to_stop = False
+        self._stop = StopRequest()
 
     def train(self, on_update: Callable[[int, Metrics], None] | None = None) -> bool:
         """Run the updates that are left.
@@ -119,7 +117,7 @@ class Trainer:
             Whether the run is complete; False when Ctrl-C ended it, in which case a checkpoint has been saved.
         """
         config = self.config
-        with self._stop_after_update():
+        with self._stop.listening():
             if self.finished_updates == 0 and config.eval_every:
                 self._log(0, self.evaluate(0))
             while self.finished_updates < config.updates and not self._everyone_stops():
@@ -474,26 +472,7 @@ class Trainer:
         return [others.to(self.policy.device) for others in self._gather(turns.to(torch.device("cpu")))]
 
     def _everyone_stops(self) -> bool:
-        return any(self._gather(self._asked_to_stop))
-
-    @contextmanager
-    def _stop_after_update(self) -> Iterator[None]:
-        """Let Ctrl-C end the run after the update at work; a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def ask(number: int, frame: Any) -> None:
-            if self._asked_to_stop:
-                raise KeyboardInterrupt
-            self._asked_to_stop = True
-            logger.warning("stopping after this update; press Ctrl-C again to stop at once and lose it")
-
-        before = signal.signal(signal.SIGINT, ask)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+        return any(self._gather(self._stop.asked))
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

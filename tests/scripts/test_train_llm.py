@@ -90,7 +90,7 @@ def test_a_stopped_run_says_how_to_go_on(model, tmp_path, monkeypatch, capsys):
     learn = Trainer.learn
 
     def interrupted(self, update, *arguments):
-        self._asked_to_stop = update == 2
+        self._stop.asked = update == 2
         return learn(self, update, *arguments)
 
     with monkeypatch.context() as patch:

@@ -97,7 +97,7 @@ def test_ctrl_c_saves_and_the_run_goes_on(tmp_path, algorithm, settings):
     trainer = ControlTrainer(config)
 
     def interrupt(step, metrics):
-        if not trainer._asked_to_stop and step >= 256:
+        if not trainer._stop.asked and step >= 256:
             os.kill(os.getpid(), signal.SIGINT)
 
     assert not trainer.train(interrupt)

@@ -3,11 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rewardium.agents.llm import checkpoint
+from rewardium.agents import checkpoints
+from rewardium.agents.checkpoints import keep_latest, latest_checkpoint
 from rewardium.agents.llm.checkpoint import (
     TrainingState,
-    keep_latest,
-    latest_checkpoint,
     load_training_state,
     save_checkpoint,
 )
@@ -54,7 +53,7 @@ def test_an_interrupted_save_leaves_no_checkpoint(tiny_folder, tmp_path, monkeyp
         raise OSError("the disk is full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoint, "_sync", fail)
+        patch.setattr(checkpoints, "_sync", fail)
         with pytest.raises(OSError, match="disk is full"):
             save_checkpoint(tmp_path / "00000002", policy, optimizer, TrainingState(2, []))
     assert latest_checkpoint(tmp_path) == tmp_path / "00000001"

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
+from rewardium.agents.flags import read_mapping
 from rewardium.agents.llm.batches import microbatches, minibatches
-from rewardium.agents.llm.config import TrainConfig, read_mapping
+from rewardium.agents.llm.config import TrainConfig
 from rewardium.agents.llm.policy import load_policy
 from rewardium.agents.llm.rollout import Rollout
 from rewardium.agents.llm.trainer import Trainer
