@@ -15,15 +15,14 @@ from stable_baselines3.common.callbacks import BaseCallback
 
 from rewardium import rewards
 from rewardium.agents.control.deferred import DeferredRolloutRewards
-from rewardium.agents.control.explors import (
+from rewardium.agents.control.explors import ExplorsUpdates, leaves_of
+from rewardium.agents.control.explors_learner import ExploitLearner
+from rewardium.agents.control.explors_updates import (
     Episode,
-    ExploitLearner,
     ExplorsSettings,
-    ExplorsUpdates,
     discounted_returns,
     exploit_gradient,
     exploit_objective,
-    leaves_of,
     update_network,
     update_table,
 )
