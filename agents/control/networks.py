@@ -15,6 +15,8 @@ from rewardium.envs.errors import RewardiumError
 
 # Stable-Baselines3's network for images takes none that is smaller.
 SMALLEST_IMAGE = 36
+EMBEDDING = 16
+"""Numbers that a square of a grid is turned into."""
 
 
 def is_planes(space: spaces.Space[object]) -> bool:
@@ -41,10 +43,12 @@ def has_planes(space: spaces.Space[object]) -> bool:
 
 
 class GridExtractor(BaseFeaturesExtractor):
-    """Planes through three convolutions, vectors through a layer, and all of it through one more.
+    """Planes through an embedding and two convolutions, vectors through a layer, and all of it through one more.
 
     Planes [K, H, W] are divided by the largest value that their space allows, so that planes of zeros and ones stay as
-    they are. On a CPU the two strides keep a grid of 9 x 9 with 20 planes below a million multiplications.
+    they are. The first layer looks at each square alone and turns its K planes into a few numbers, as an embedding of
+    what stands there; that and the two strides keep a grid of 9 x 9 with 35 planes at a quarter of a million
+    multiplications, a fifth of what convolutions over all planes take.
 
     Args:
         observation_space: Planes, or a mapping of planes, vectors and what Stable-Baselines3 makes vectors of.
@@ -107,9 +111,9 @@ def _box(named: Mapping[str, spaces.Space[object]], name: str) -> spaces.Box:
 
 def _convolutions(space: spaces.Box, channels: int) -> nn.Module:
     return nn.Sequential(
-        nn.Conv2d(space.shape[0], channels, kernel_size=3, padding=1),
+        nn.Conv2d(space.shape[0], EMBEDDING, kernel_size=1),
         nn.ReLU(),
-        nn.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1),
+        nn.Conv2d(EMBEDDING, channels, kernel_size=3, stride=2, padding=1),
         nn.ReLU(),
         nn.Conv2d(channels, channels, kernel_size=3, stride=2, padding=1),
         nn.ReLU(),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rewardium.envs.errors import MissingExtraError, RewardiumError
+from rewardium.rewards.models.loading import ONE_AT_A_TIME
 
 DtypeName = Literal["float32", "bfloat16", "auto"]
 
@@ -230,14 +231,15 @@ def _load_model(name: str, dtype: torch.dtype, attention: str) -> Any:
     from transformers import AutoModelForCausalLM
 
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            name,
-            dtype=dtype,
-            attn_implementation=attention,
-            use_safetensors=True,
-            trust_remote_code=False,
-            local_files_only=not _hub_can_be_asked(),
-        )
+        with ONE_AT_A_TIME:
+            return AutoModelForCausalLM.from_pretrained(
+                name,
+                dtype=dtype,
+                attn_implementation=attention,
+                use_safetensors=True,
+                trust_remote_code=False,
+                local_files_only=not _hub_can_be_asked(),
+            )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "" if Path(name).is_dir() else " (it is no folder here, and the model hub did not give it)"
         raise RewardiumError(f"cannot load the model {name!r}{hint}: {str(error).strip().splitlines()[0]}") from error

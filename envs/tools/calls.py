@@ -20,6 +20,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from rewardium.envs.tools.strict_json import MAX_BYTES, TooLargeJsonError, UnreadableJsonError, read_json
@@ -45,6 +46,7 @@ MAX_MESSAGE_BYTES = 4_000_000
 MAX_FAULT_TEXT = 500
 """Characters of the text that a fault keeps."""
 
+_MAX_REMEMBERED_CHARACTERS = 2**13
 _TAG = re.compile(r"</?tool_call>")
 # Tags that do not stand inside a JSON string; a string that is never closed counts up to the end.
 _TAG_OUTSIDE = re.compile(r'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)|</?tool_call>', re.DOTALL)
@@ -109,7 +111,8 @@ def parse_turn(response: str, style: Literal["hermes", "openai", "auto"] = "auto
 
     Returns:
         The calls, the faults and the rest. Each ``<tool_call>`` outside of another call's JSON gives a call or a
-        fault, until ``MAX_CALLS`` are reached.
+        fault, until ``MAX_CALLS`` are reached. Who asks for the same response again gets the same objects, which must
+        not be changed: an environment and the rewards around it read a response once.
 
     Example:
         >>> turn = parse_turn('Let me see. <tool_call>{"name": "weather", "arguments": {"city": "Bern"}}</tool_call>')
@@ -121,6 +124,10 @@ def parse_turn(response: str, style: Literal["hermes", "openai", "auto"] = "auto
     if not isinstance(response, str):
         message = f"the response is no text but {type(response).__name__}"
         return ParsedTurn((CallFault("no_object", message, ""),), "")
+    return _remembered(response, style) if len(response) <= _MAX_REMEMBERED_CHARACTERS else _parse(response, style)
+
+
+def _parse(response: str, style: Literal["hermes", "openai", "auto"]) -> ParsedTurn:
     if style == "hermes":
         return _parse_tags(response)
     if style == "openai":
@@ -129,6 +136,9 @@ def parse_turn(response: str, style: Literal["hermes", "openai", "auto"] = "auto
     if isinstance(message, dict):
         return _parse_message(response, message, with_tags=True)
     return _parse_tags(response) if _TAG.search(response) else _parse_message(response, message)
+
+
+_remembered = lru_cache(maxsize=4096)(_parse)
 
 
 def _parse_tags(response: str) -> ParsedTurn:

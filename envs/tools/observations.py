@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from rewardium.envs.tools.calls import ToolCall, harmless, render_response
 from rewardium.envs.tools.execution import MAX_OUTCOMES, CallOutcome
-from rewardium.envs.tools.strict_json import TooLargeJsonError, UnreadableJsonError, read_json
+from rewardium.envs.tools.strict_json import MAX_DEPTH, TooLargeJsonError, UnreadableJsonError, read_json
 
 MAX_CONTENT = 32_000
 """Characters of the contents of an observation together, as JSON."""
@@ -26,11 +26,14 @@ MAX_CONTENT = 32_000
 MAX_NAME = 64
 """Characters of a name that are shown; no tool has a longer one."""
 
+# Blocks that are read again as they were written are not read, up to this length and number of blocks.
+_MAX_REMEMBERED_CHARACTERS = 2**12
+_MAX_REMEMBERED = 2**12
 _BLOCK = re.compile(r"<tool_response>\n([^\n]*+)\n</tool_response>")
 
 
 class ToolResult(NamedTuple):
-    """What one block of an observation says.
+    """What one block of an observation says; it must not be changed, since who reads the block again gets it too.
 
     Args:
         name: The name of the tool that was called; None where the call could not be read.
@@ -41,6 +44,10 @@ class ToolResult(NamedTuple):
     name: str | None
     status: str
     content: Any
+
+
+_WRITTEN: dict[str, ToolResult] = {}
+_ENCODER = json.JSONEncoder(ensure_ascii=False)  # one for all blocks
 
 
 def write_observation(outcomes: Sequence[CallOutcome]) -> str:
@@ -61,12 +68,25 @@ def write_observation(outcomes: Sequence[CallOutcome]) -> str:
 
 def _block(outcome: CallOutcome, room: int) -> str:
     name = harmless(outcome.call.name[:MAX_NAME]) if isinstance(outcome.call, ToolCall) else None
-    content = json.dumps(_content(outcome.result), ensure_ascii=False)
+    value = _content(outcome.result)
+    content = _ENCODER.encode(value)
     if len(content) > room:
         # Escapes make at most two characters of one: the result has no control characters but line breaks and tabs.
         left_out = len(outcome.result) - room // 2
-        content = json.dumps(f"{outcome.result[: room // 2]} [... {left_out} characters left out]", ensure_ascii=False)
-    return f'{{"name": {json.dumps(name, ensure_ascii=False)}, "status": "{outcome.status}", "content": {content}}}'
+        value = f"{outcome.result[: room // 2]} [... {left_out} characters left out]"
+        content = _ENCODER.encode(value)
+    block = f'{{"name": {_ENCODER.encode(name)}, "status": "{outcome.status}", "content": {content}}}'
+    _remember(block, ToolResult(name, outcome.status, value))
+    return block
+
+
+def _remember(block: str, result: ToolResult) -> None:
+    """Keep what a block says, where reading it would surely give the same."""
+    is_plain = block.count("[") + block.count("{") <= MAX_DEPTH and "<" not in block and block.isprintable()
+    if is_plain and len(block) <= _MAX_REMEMBERED_CHARACTERS:
+        if len(_WRITTEN) >= _MAX_REMEMBERED:
+            _WRITTEN.clear()
+        _WRITTEN[block] = result
 
 
 def _content(result: str) -> Any:
@@ -99,6 +119,9 @@ def read_observation(text: Any) -> tuple[ToolResult, ...]:
 
 
 def _read_block(block: str) -> ToolResult | None:
+    written = _WRITTEN.get(block)
+    if written is not None:
+        return written
     try:
         value = read_json(block)
     except (UnreadableJsonError, TooLargeJsonError):

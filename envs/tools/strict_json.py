@@ -61,14 +61,10 @@ def read_json(text: str, max_bytes: int = MAX_BYTES, max_depth: int = MAX_DEPTH)
     """
     _check_size(text, max_bytes)
     _check_depth(text, max_depth)
+    if text.startswith("\ufeff"):
+        raise UnreadableJsonError("the text begins with a byte order mark (BOM), which is no JSON")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_int=_integer,
-            parse_float=_float,
-            parse_constant=_refuse_constant,
-        )
+        value = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         raise UnreadableJsonError(_where(error)) from None
     except RecursionError:  # the depth is bounded, but the caller may stand deep already
@@ -130,6 +126,12 @@ def _float(text: str) -> float:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise UnreadableJsonError(f"{name} is no JSON")
+
+
+# One for all texts: json.loads would build a decoder for each.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_refuse_constant
+)
 
 
 def _check_surrogates(value: Any) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
+from rewardium.rewards.models.loading import ONE_AT_A_TIME
 
 FloatMatrix = NDArray[np.float32]
 
@@ -275,7 +276,8 @@ def _load(name: str) -> tuple[Any, Any]:
         ) from error
     try:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-        model = transformers.AutoModel.from_pretrained(name, use_safetensors=True)
+        with ONE_AT_A_TIME:
+            model = transformers.AutoModel.from_pretrained(name, use_safetensors=True)
     except (OSError, ValueError) as error:
         raise RewardiumError(
             f"cannot load the sentence encoder {name!r}: it must be 'bow', 'hash', a folder with an encoder, its "

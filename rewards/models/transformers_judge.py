@@ -16,6 +16,7 @@ from urllib.parse import urlparse
 from rewardium.envs.errors import MissingExtraError, RewardiumError
 from rewardium.rewards.models.after_fork import renew_after_fork
 from rewardium.rewards.models.judge import Completion, JudgeError
+from rewardium.rewards.models.loading import ONE_AT_A_TIME
 
 logger = logging.getLogger(__name__)
 
@@ -213,7 +214,8 @@ def _load(judge: TransformersJudge) -> _Loaded:
     safely = {"trust_remote_code": False, "local_files_only": Path(judge.model).is_dir() or not _hub_can_be_asked()}
     try:
         tokenizer = AutoTokenizer.from_pretrained(judge.model, **safely)
-        model = AutoModelForCausalLM.from_pretrained(judge.model, dtype=dtype, use_safetensors=True, **safely)
+        with ONE_AT_A_TIME:
+            model = AutoModelForCausalLM.from_pretrained(judge.model, dtype=dtype, use_safetensors=True, **safely)
         model = model.to(device).eval()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         said = (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
@@ -66,10 +65,12 @@ def jaccard(left: Iterable[Hashable], right: Iterable[Hashable]) -> float:
     left, right = list(left), list(right)
     if left == right:
         return 1.0
-    a, b = Counter(left), Counter(right)
-    common = sum(min(count, b[item]) for item, count in a.items())
-    union = a.total() + b.total() - common
-    return common / union
+    common, free = 0, list(right)  # no Counter: the few calls of an episode are counted faster so
+    for item in left:
+        if item in free:
+            free.remove(item)
+            common += 1
+    return common / (len(left) + len(right) - common)
 
 
 def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[int, int]]:
@@ -85,22 +86,29 @@ def assign(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[in
     Returns:
         Pairs of a gold call's and a call's index.
     """
-    free = list(range(len(calls)))
+    return [(number, index) for number, index, _ in _assigned(gold, calls)]
+
+
+def _assigned(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple[int, int, float | None]]:
+    """Assign, and say what the argument score of each pair is where it was needed."""
+    free: dict[str, list[int]] = {}
+    for index, call in enumerate(calls):
+        free.setdefault(call.name, []).append(index)
     pairs = []
     for number, wanted in enumerate(gold):
-        candidates = [index for index in free if calls[index].name == wanted.name]
+        candidates = free.get(wanted.name)
         if candidates:
-            best = candidates[0] if len(candidates) == 1 else _best(wanted, calls, candidates)
-            free.remove(best)
-            pairs.append((number, best))
+            best, score = (candidates[0], None) if len(candidates) == 1 else _best(wanted, calls, candidates)
+            candidates.remove(best)
+            pairs.append((number, best, score))
     return pairs
 
 
-def _best(wanted: ToolCall, calls: Sequence[ToolCall], candidates: Sequence[int]) -> int:
+def _best(wanted: ToolCall, calls: Sequence[ToolCall], candidates: Sequence[int]) -> tuple[int, float]:
     scores = [argument_score(wanted, calls[index]) for index in candidates]
     greatest = max(scores)
     tied = [index for index, score in zip(candidates, scores, strict=True) if score == greatest]
-    return tied[0] if len(tied) == 1 else min(tied, key=lambda index: _text_of(calls[index]))
+    return tied[0] if len(tied) == 1 else min(tied, key=lambda index: _text_of(calls[index])), greatest
 
 
 def _text_of(call: ToolCall) -> str:
@@ -118,11 +126,12 @@ def argument_score(wanted: ToolCall, call: ToolCall, strict: bool = False) -> fl
     Returns:
         The score, from 0 to ``1 + len(wanted.arguments)``.
     """
-    same_names = wanted.arguments.keys() == call.arguments.keys()
-    names = 1.0 if same_names else jaccard(wanted.arguments, call.arguments)
-    equal = sum(
-        key in call.arguments and same_value(value, call.arguments[key]) for key, value in wanted.arguments.items()
-    )
+    given = call.arguments
+    names = 1.0 if wanted.arguments.keys() == given.keys() else jaccard(wanted.arguments, given)
+    equal = 0
+    for key, value in wanted.arguments.items():
+        if key in given and same_value(value, given[key]):
+            equal += 1
     return (names if not strict or names == 1.0 else 0.0) + equal
 
 
@@ -148,21 +157,23 @@ def match_calls(
     if level == "coarse":
         return _all_or_nothing(gold, calls, strangers)
     names = jaccard((call.name for call in gold), [*(call.name for call in calls), *((None,) * strangers)])
-    pairs = assign(gold, calls)
+    pairs = _assigned(gold, calls)
     if level == "refined" and names < 1.0:
         names = 0.0
-    score: Callable[[ToolCall, ToolCall], float] = {
-        "fine": argument_score,
-        "refined": lambda wanted, call: argument_score(wanted, call, strict=True),
-        "intermediate": lambda wanted, call: float(same_call(wanted, call)),
-    }[level]
     greatest = 1.0 + sum(1.0 if level == "intermediate" else 1.0 + len(wanted.arguments) for wanted in gold)
     earned = [0.0] * len(calls)
-    for number, index in pairs:
-        earned[index] = score(gold[number], calls[index])
-    numbers = {number for number, _ in pairs}
-    taken = tuple(number in numbers for number in range(len(gold)))
-    return Match((names + sum(earned)) / greatest, tuple(value / greatest for value in earned), taken)
+    taken = [False] * len(gold)
+    for number, index, known in pairs:
+        earned[index] = known if level == "fine" and known is not None else _SCORES[level](gold[number], calls[index])
+        taken[number] = True
+    return Match((names + sum(earned)) / greatest, tuple(value / greatest for value in earned), tuple(taken))
+
+
+_SCORES: Mapping[str, Callable[[ToolCall, ToolCall], float]] = {
+    "fine": argument_score,
+    "refined": lambda wanted, call: argument_score(wanted, call, strict=True),
+    "intermediate": lambda wanted, call: float(same_call(wanted, call)),
+}
 
 
 def _all_or_nothing(gold: Sequence[ToolCall], calls: Sequence[ToolCall], strangers: int) -> Match:

@@ -158,10 +158,8 @@ def score_episodes(
     for need, (column, reason) in columns.items():
         if need in needs and column is None:
             return no_score(batch, reason)
-    judged = [
-        Judged(None, "there is no task") if episode is None else judge(episode)
-        for episode in _episodes(batch, needs, style)
-    ]
+    episodes = _EPISODES.get((batch,), style, lambda: list(_episodes(batch, style)))
+    judged = [Judged(None, "there is no task") if episode is None else judge(episode) for episode in episodes]
     segments = [row.segments for row in judged]
     return Score.of(
         [row.value for row in judged],
@@ -170,17 +168,24 @@ def score_episodes(
     )
 
 
-def _episodes(batch: TransitionBatch, needs: frozenset[str], style: AnyStyle) -> Iterator[Episode | None]:
-    sees = "observation" in needs
-    histories = batch.histories if "history" in needs and batch.histories is not None else [()] * len(batch)
-    for row, action in enumerate(batch.actions):
-        task = None if batch.tasks is None else batch.tasks[row]
+def _episodes(batch: TransitionBatch, style: AnyStyle) -> Iterator[Episode | None]:
+    """Read every row, with all that the batch has, so that sources which need more or less share what was read."""
+    rows = len(batch)
+    tasks = batch.tasks if batch.tasks is not None else [None] * rows
+    histories = batch.histories if batch.histories is not None else [()] * rows
+    observations = batch.observations if batch.observations is not None else [None] * rows
+    sees = batch.observations is not None
+    columns = zip(tasks, histories, batch.actions, observations, batch.rewards.tolist(), batch.dones, strict=True)
+    for task, history, action, observation, reward, done in columns:
         if task is None:
             yield None
             continue
-        earlier = (turn_of(past.action, past.observation if sees else None, style) for past in histories[row])
-        last = turn_of(action, batch.observations[row] if sees else None, style)
-        yield Episode((*earlier, last), task, float(batch.rewards[row]), bool(batch.dones[row]))
+        earlier = [turn_of(past.action, past.observation if sees else None, style) for past in history]
+        yield Episode((*earlier, turn_of(action, observation, style)), task, reward, bool(done))
+
+
+# The batch that was read last: all sources of a composed reward score one batch before the next.
+_EPISODES: IdentityCache[list[Episode | None]] = IdentityCache(1)
 
 
 def turn_of(action: Any, observation: Any = None, style: AnyStyle = "hermes") -> Turn:

@@ -84,7 +84,7 @@ class Setting(NamedTuple):
 
         Example:
             >>> setting_named("calm-once").expression("Room-5x5")
-            "extrinsic + 0.1 * calm(['reach the staircase down'], pays='once')"
+            "clip(extrinsic, low=0.0) + 0.1 * calm(['reach the staircase down'], pays='once')"
         """
         told = TASKS[task]
         program = f"{PROGRAMS}/{told.program}"
@@ -98,29 +98,33 @@ class Setting(NamedTuple):
         return f"{expression}, program {hashlib.sha256(program_file(task).read_bytes()).hexdigest()[:12]}"
 
 
-_ONI = "extrinsic + 0.4 * count_decay(oni(student='{student}'))"
+OUTCOME = "clip(extrinsic, low=0.0)"
+"""The task's own reward in every setting: 1 for success, without MiniHack's charge of 0.01 for an action that takes no
+time: with that charge PPO learned KeyRoom-S5 within 90,000 steps under none of six settings."""
+
+_ONI = OUTCOME + " + 0.4 * count_decay(oni(student='{student}'))"
 _OF_ONI, _OURS = "the paper's", "ours, a small round number"
 
 SETTINGS = (
-    Setting("sparse", "baseline", "extrinsic"),
-    Setting("count-message", "novelty", "extrinsic + 0.1 * count_bonus(key='message')", weight=_OURS),
-    Setting("count-position", "novelty", "extrinsic + 0.1 * count_bonus(key='position')", weight=_OURS),
-    Setting("rnd", "novelty", "extrinsic + 0.1 * rnd(of='observation')", weight=_OURS),
+    Setting("sparse", "baseline", OUTCOME),
+    Setting("count-message", "novelty", OUTCOME + " + 0.1 * count_bonus(key='message')", weight=_OURS),
+    Setting("count-position", "novelty", OUTCOME + " + 0.1 * count_bonus(key='position')", weight=_OURS),
+    Setting("rnd", "novelty", OUTCOME + " + 0.1 * rnd(of='observation')", weight=_OURS),
     *(
         Setting(f"oni-{student}", "judge", _ONI.replace("{student}", student), True, _OF_ONI)
         for student in ("retrieval", "classification", "ranking")
     ),
-    Setting("motif", "judge", "extrinsic + 0.1 * count_decay(motif(model={motif}))", weight="the authors' code"),
-    Setting("calm-once", "judge", "extrinsic + 0.1 * calm({subgoals}, pays='once')", True, _OURS),
-    Setting("calm-potential", "judge", "extrinsic + 0.1 * calm({subgoals}, pays='potential')", True, _OURS),
-    Setting("code", "designer", "extrinsic + reward_program(path={program})", weight="the paper's, inside"),
+    Setting("motif", "judge", OUTCOME + " + 0.1 * count_decay(motif(model={motif}))", weight="the authors' code"),
+    Setting("calm-once", "judge", OUTCOME + " + 0.1 * calm({subgoals}, pays='once')", True, _OURS),
+    Setting("calm-potential", "judge", OUTCOME + " + 0.1 * calm({subgoals}, pays='potential')", True, _OURS),
+    Setting("code", "designer", OUTCOME + " + reward_program(path={program})", weight="the paper's, inside"),
     Setting(
-        "oni-beta-1", "count term", "extrinsic + 0.4 * count_decay(oni(student='retrieval'), beta=1)", True, _OF_ONI
+        "oni-beta-1", "count term", OUTCOME + " + 0.4 * count_decay(oni(student='retrieval'), beta=1)", True, _OF_ONI
     ),
     Setting(
-        "oni-beta-0", "count term", "extrinsic + 0.4 * count_decay(oni(student='retrieval'), beta=0)", True, _OF_ONI
+        "oni-beta-0", "count term", OUTCOME + " + 0.4 * count_decay(oni(student='retrieval'), beta=0)", True, _OF_ONI
     ),
-    Setting("oni-no-count", "count term", "extrinsic + 0.4 * oni(student='retrieval')", True, _OF_ONI),
+    Setting("oni-no-count", "count term", OUTCOME + " + 0.4 * oni(student='retrieval')", True, _OF_ONI),
 )
 """The sparse baseline first. The exponent of ``oni-retrieval`` is 3; no setting has one that was tuned."""
 

@@ -74,14 +74,14 @@ def several(run):
 
 def test_the_baseline_is_first_and_every_reward_can_be_read(experiment, monkeypatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert experiment.SETTINGS[0].reward == "extrinsic"
+    assert experiment.SETTINGS[0].reward == experiment.OUTCOME
     assert len({setting.name for setting in experiment.SETTINGS}) == len(experiment.SETTINGS)
     for setting in experiment.SETTINGS:
         for task in experiment.TASKS:
             expression = setting.expression(task)
             if setting.name != "motif":  # its model is a folder that a run makes
                 text = str(rewards.parse(expression))
-                assert text.startswith("extrinsic")
+                assert text.startswith(experiment.OUTCOME)
             assert ("judge" in expression) is False  # --judge names it
     assert "count_decay(motif(model='motif/model'))" in experiment.setting_named("motif").expression("KeyHalls")
 
@@ -101,7 +101,7 @@ def test_the_count_terms_differ_in_nothing_but_the_exponent(experiment) -> None:
     found = [experiment.setting_named(name).expression("KeyRoom-S5") for name in experiment.COUNT_TERM]
     oni = "oni(student='retrieval')"
     assert found == [
-        f"extrinsic + 0.4 * {inner}"
+        f"{experiment.OUTCOME} + 0.4 * {inner}"
         for inner in (f"count_decay({oni})", f"count_decay({oni}, beta=1)", f"count_decay({oni}, beta=0)", oni)
     ]
 
