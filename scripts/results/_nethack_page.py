@@ -123,8 +123,8 @@ def introduction(config: Config, tasks: Mapping[str, Runs]) -> str:
     if config.judge.startswith("scripted:"):
         judge += ", a rule about words in the game's messages and no language model"
     return paragraph(
-        "Policies learn tasks of MiniHack with PPO, each on the task's own reward (1 for success, a little less for "
-        "each action that takes no time) and on what a setting adds to it. "
+        "Policies learn tasks of MiniHack with PPO, each on the task's own reward (1 for success, without MiniHack's "
+        "charge for an action that takes no time) and on what a setting adds to it. "
         f"{judge}. Seeds: {', '.join(map(str, seeds))}."
     )
 
