@@ -81,7 +81,7 @@ def test_the_baseline_is_first_and_every_reward_can_be_read(experiment, monkeypa
             expression = setting.expression(task)
             if setting.name != "motif":  # its model is a folder that a run makes
                 text = str(rewards.parse(expression))
-                assert text.startswith(experiment.OUTCOME)
+                assert text.startswith("clip(reward=extrinsic, low=0.0)")
             assert ("judge" in expression) is False  # --judge names it
     assert "count_decay(motif(model='motif/model'))" in experiment.setting_named("motif").expression("KeyHalls")
 
