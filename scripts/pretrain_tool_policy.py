@@ -1,7 +1,9 @@
-"""Teach a small policy to use a calculator from nothing, to partial skill, for the runs that need no real model.
+r"""Teach a small policy to use tools from nothing, to partial skill, for the runs that need no real model.
 
     python scripts/pretrain_tool_policy.py
     python scripts/pretrain_tool_policy.py --out runs/policies/careful --pretraining.carelessness 0.2
+    python scripts/pretrain_tool_policy.py --out runs/policies/contacts --pretraining.env rewardium/ToolUse-v0 \
+        --pretraining.env-arguments '{templates: [missing_tool], max_turns: 2, prompt_style: compact}'
 
 The folder is an ordinary transformers model: give it to any script that takes --model.
 """
@@ -24,7 +26,7 @@ from rewardium.envs.errors import RewardiumError
 
 @dataclass(frozen=True)
 class Config:
-    """Teach a small policy to use a calculator, to partial skill."""
+    """Teach a small policy to use tools, to partial skill."""
 
     out: Path = Path("runs/policies/tools")
     """The policy's folder; a policy that is there already is replaced."""
@@ -38,6 +40,9 @@ class Config:
 
     eval_tasks: int = 500
     """Number of held-out tasks that the policy is judged on."""
+
+    max_new_tokens: int = 48
+    """Largest number of tokens of a response when it is judged; programs need more than calculations."""
 
 
 def main() -> int:
@@ -55,8 +60,11 @@ def main() -> int:
 
 def run(config: Config, console: Console) -> None:
     """Teach the policy, write it, and say how good it is."""
-    if config.threads < 1 or config.eval_tasks < 1:
-        raise RewardiumError(f"threads and eval_tasks must be at least 1, got {config.threads} and {config.eval_tasks}")
+    if min(config.threads, config.eval_tasks, config.max_new_tokens) < 1:
+        raise RewardiumError(
+            f"threads, eval_tasks and max_new_tokens must be at least 1, got {config.threads}, {config.eval_tasks} and "
+            f"{config.max_new_tokens}"
+        )
     if config.out.is_dir() and any(config.out.iterdir()) and not (config.out / "pretraining.yaml").is_file():
         raise RewardiumError(f"{config.out} holds something that is no pre-trained policy; choose another --out")
     import torch
@@ -85,25 +93,27 @@ def teach(folder: Path, config: DemonstrationConfig, console: Console) -> None:
 
 def judge(config: Config, console: Console) -> None:
     """Say what the policy makes of held-out tasks, with greedy and with sampled responses."""
-    from rewardium.agents.llm.tool_evaluation import evaluate_policy_folder
+    from rewardium.agents.llm.tool_kinds import evaluate_kinds, join
 
     for name, temperature in (("greedy", 0.0), ("sampled", 1.0)):
-        figures = evaluate_policy_folder(
+        kinds = evaluate_kinds(
             config.out,
             config.pretraining.env,
             {**config.pretraining.env_arguments, "split": "test"},
             temperature=temperature,
-            max_new_tokens=48,
+            max_new_tokens=config.max_new_tokens,
             tasks=config.eval_tasks,
         )
+        figures = join(list(kinds.values()))
         valid, cost = figures.valid_call_rate, figures.calls_per_success
-        console.print(
+        lines = [
             f"{config.eval_tasks} held-out tasks, {name}: success {figures.success:.3f}, "
             f"valid calls {'none' if valid is None else f'{valid:.3f}'}, "
-            f"calls a success {'none' if cost is None else f'{cost:.2f}'}",
-            markup=False,
-            soft_wrap=True,
-        )
+            f"calls a success {'none' if cost is None else f'{cost:.2f}'}"
+        ]
+        if len(kinds) > 1:
+            lines += [f"    {kind}: success {each.success:.3f} of {each.episodes}" for kind, each in kinds.items()]
+        console.print("\n".join(lines), markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

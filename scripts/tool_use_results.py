@@ -1,7 +1,11 @@
 """Compare rewards and credit on tool use, with several seeds, and write the results page.
 
     python scripts/tool_use_results.py
+    python scripts/tool_use_results.py two-turn
     python scripts/tool_use_results.py --seeds 0 --updates 10 --out runs/short --page runs/short/results.md
+
+The first argument names the tasks: ``calculation``, the default, where all settings are compared on single
+calculations; or ``two-turn``, where one policy learns all templates of two turns. Each writes its part of the page.
 
 For each seed: pre-train a small policy (scripts/pretrain_tool_policy.py), train it with every setting
 (scripts/train_llm.py), and measure all of them on the same held-out tasks. What is finished is not done again, and a
@@ -33,7 +37,8 @@ from rewardium.agents.report import compare
 from rewardium.envs.errors import RewardiumError
 
 SCRIPTS = Path(__file__).resolve().parent
-MAX_NEW_TOKENS = 48
+TEMPLATES = ("single_calculation", "missing_tool", "python_program")
+"""The templates that are solved in at most two turns."""
 
 
 class Setting(NamedTuple):
@@ -69,6 +74,8 @@ class Config:
     """Tasks of an update; each is played 8 times."""
     learning_rate: float = 2e-4
     """Learning rate of each run."""
+    max_new_tokens: int = 48
+    """Largest number of tokens of a response."""
     eval_tasks: int = 500
     """Held-out tasks that all policies are measured on."""
     jobs: int = 2
@@ -76,7 +83,7 @@ class Config:
     out: Path = Path("runs/tool_use")
     """The folder of policies and runs."""
     page: Path = Path("docs/results_tool_use.md")
-    """The results page; its picture stands beside it."""
+    """The results page, of which each of the two comparisons writes its part."""
     picture: Path = Path("docs/tool_use.png")
     """The learning curves."""
     pretraining: DemonstrationConfig = field(default_factory=DemonstrationConfig)
@@ -88,18 +95,43 @@ class Config:
         return [setting for setting in SETTINGS if setting.name in self.settings]
 
 
+CONFIGS = {
+    "calculation": Config(),
+    "two-turn": Config(
+        settings=("sparse", "ladder-turn"),
+        updates=40,
+        prompts_per_update=36,
+        max_new_tokens=96,
+        eval_tasks=600,
+        out=Path("runs/tool_use/two-turn"),
+        picture=Path("docs/tool_use_two_turn.png"),
+        pretraining=DemonstrationConfig(
+            env="rewardium/ToolUse-v0",
+            env_arguments={"templates": TEMPLATES, "max_turns": 2, "prompt_style": "compact"},
+            emphasis={"python_program, letters": 3},
+            growing_steps=250,
+            steps=500,
+            demonstrations=12_000,
+        ),
+    ),
+}
+"""By the name of the tasks. A mixture of three templates needs more demonstrations and more episodes than one."""
+
+TWO_TURN_HEADING = "## All templates of two turns"
+
 Figures = Mapping[str, Any]
 
 
 def main() -> int:
     """Read the command line, run what is missing, write the page, and return the exit status."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    config = tyro.cli(Config, description=__doc__)
+    tasks, arguments = chosen_tasks(sys.argv[1:])
+    config = tyro.cli(Config, default=CONFIGS[tasks], args=arguments, description=__doc__)
     console = Console()
     try:
         check(config)
         run_all(config, console)
-        write_page(config)
+        write_page(config, tasks)
     except RewardiumError as error:
         console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
         return 1
@@ -108,6 +140,18 @@ def main() -> int:
         return 130
     console.print(f"wrote {config.page} and {config.picture}", markup=False, soft_wrap=True)
     return 0
+
+
+def chosen_tasks(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """Take the name of the tasks off the command line.
+
+    Example:
+        >>> chosen_tasks(["two-turn", "--seeds", "0"]), chosen_tasks(["--seeds", "0"])
+        (('two-turn', ['--seeds', '0']), ('calculation', ['--seeds', '0']))
+    """
+    if arguments and arguments[0] in CONFIGS:
+        return arguments[0], list(arguments[1:])
+    return "calculation", list(arguments)
 
 
 def check(config: Config) -> None:
@@ -122,8 +166,9 @@ def check(config: Config) -> None:
             raise RewardiumError(f"unknown setting {name!r}; known are {', '.join(known)}")
     if not config.settings or not config.seeds or len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
         raise RewardiumError(f"settings and seeds must be given, seeds different and at least 0, got {config.seeds}")
-    if min(config.updates, config.prompts_per_update, config.eval_tasks, config.jobs) < 1:
-        raise RewardiumError("updates, prompts_per_update, eval_tasks and jobs must be at least 1")
+    numbers = (config.updates, config.prompts_per_update, config.max_new_tokens, config.eval_tasks, config.jobs)
+    if min(numbers) < 1:
+        raise RewardiumError("updates, prompts_per_update, max_new_tokens, eval_tasks and jobs must be at least 1")
 
 
 def run_all(config: Config, console: Console) -> None:
@@ -170,21 +215,34 @@ def policy_command(config: Config, seed: int) -> list[str]:
     default = asdict(DemonstrationConfig())
     command = ["scripts/pretrain_tool_policy.py", "--out", str(policy_folder(config, seed))]
     for name, value in settings.items():
-        if name != "env_arguments" and (value != default[name] or name == "seed"):
-            command += [f"--pretraining.{name.replace('_', '-')}", str(value)]
+        if value != default[name] or name == "seed":
+            text = one_line(value) if isinstance(value, dict) else str(value)
+            command += [f"--pretraining.{name.replace('_', '-')}", text]
+    if config.max_new_tokens != Config.max_new_tokens:
+        command += ["--max-new-tokens", str(config.max_new_tokens)]
     return command
+
+
+def one_line(arguments: Mapping[str, Any]) -> str:
+    """Write an environment's arguments as a flag takes them.
+
+    Example:
+        >>> one_line({"templates": ("no_tool",), "max_turns": 2})
+        '{max_turns: 2, templates: [no_tool]}'
+    """
+    return yaml.safe_dump(dict(arguments), default_flow_style=True, width=1000).strip()
 
 
 def run_command(config: Config, setting: Setting, seed: int) -> list[str]:
     """Return the command that trains a policy."""
     return [
         "scripts/train_llm.py", "--env", config.pretraining.env,
-        "--env-kwargs", yaml.safe_dump(config.pretraining.env_arguments, default_flow_style=True).strip(),
+        "--env-kwargs", one_line(config.pretraining.env_arguments),
         "--model", str(policy_folder(config, seed)), "--runs", str(config.out),
         "--name", run_folder(config, setting, seed).name, "--reward", setting.reward, "--credit", setting.credit,
         "--turn-discount", "1.0", "--updates", str(config.updates),
         "--prompts-per-update", str(config.prompts_per_update), "--group-size", "8",
-        "--max-new-tokens", str(MAX_NEW_TOKENS), "--learning-rate", str(config.learning_rate),
+        "--max-new-tokens", str(config.max_new_tokens), "--learning-rate", str(config.learning_rate),
         "--warmup-updates", "5", "--eval-every", "5", "--eval-tasks", "100", "--device", "cpu", "--seed", str(seed),
     ]  # fmt: skip
 
@@ -267,23 +325,29 @@ def execute(command: Sequence[str], log: Path) -> dict[str, float]:
 
 def measure(config: Config, folder: Path, policy: Path, command: Sequence[str], seconds: Mapping[str, float]) -> None:
     """Measure a policy on the held-out tasks, which are the same for all, and write what came out beside it."""
-    from rewardium.agents.llm.tool_evaluation import evaluate_policy_folder
+    from rewardium.agents.llm.tool_kinds import evaluate_kinds, join
 
     env, arguments = config.pretraining.env, {**config.pretraining.env_arguments, "split": "test"}
-    figures = {
-        name: evaluate_policy_folder(
-            policy, env, arguments, temperature=temperature, max_new_tokens=MAX_NEW_TOKENS, tasks=config.eval_tasks
-        ).summary()
-        for name, temperature in (("greedy", 0.0), ("sampled", 1.0))
-    }
+    figures: dict[str, Any] = {}
+    for name, temperature in (("greedy", 0.0), ("sampled", 1.0)):
+        kinds = evaluate_kinds(
+            policy,
+            env,
+            arguments,
+            temperature=temperature,
+            max_new_tokens=config.max_new_tokens,
+            tasks=config.eval_tasks,
+        )
+        by_kind = {kind: each.summary() for kind, each in kinds.items()}
+        figures[name] = {**join(list(kinds.values())).summary(), "kinds": by_kind}
     text = json.dumps({"command": list(command), **seconds, **figures}, indent=2)
     unfinished = folder / "figures.json.unfinished"
     unfinished.write_text(text + "\n", encoding="utf-8")
     unfinished.replace(folder / "figures.json")
 
 
-def write_page(config: Config) -> None:
-    """Write the results page and its picture out of the runs' figures."""
+def write_page(config: Config, tasks: str = "calculation") -> None:
+    """Write a part of the results page and its picture out of the runs' figures; the other part stays."""
     before = [read_figures(policy_folder(config, seed)) for seed in config.seeds]
     after = {
         setting.name: [read_figures(run_folder(config, setting, seed)) for seed in config.seeds]
@@ -294,7 +358,23 @@ def write_page(config: Config) -> None:
     panels = {"success on held-out tasks, greedy": "eval/success", "success in training, sampled": "success"}
     compare(curves, panels, config.picture, unit="update")
     config.page.parent.mkdir(parents=True, exist_ok=True)
-    config.page.write_text(page(config, before, after), encoding="utf-8")
+    first, second = page_parts(config.page.read_text(encoding="utf-8") if config.page.is_file() else "")
+    if tasks == "calculation":
+        first = page(config, before, after)
+    else:
+        second = two_turn_part(config, before, after)
+    config.page.write_text(f"{first.rstrip()}\n\n{second.strip()}".strip() + "\n", encoding="utf-8")
+
+
+def page_parts(text: str) -> tuple[str, str]:
+    r"""Divide a page before the heading of its second part.
+
+    Example:
+        >>> page_parts("# Tool use\n\n## All templates of two turns\nMore.\n")
+        ('# Tool use\n\n', '## All templates of two turns\nMore.\n')
+    """
+    first, heading, rest = text.partition(TWO_TURN_HEADING)
+    return first, heading + rest
 
 
 def read_figures(folder: Path) -> Figures:
@@ -311,7 +391,7 @@ def page(config: Config, before: Sequence[Figures], after: Mapping[str, Sequence
         shlex.join(["python", *command])
         for command in (policy_command(config, config.seeds[0]), run_command(config, config.chosen[0], config.seeds[0]))
     )
-    episodes = config.prompts_per_update * 8
+    episodes, tokens = config.prompts_per_update * 8, config.max_new_tokens
     left_out = [setting.name for setting in SETTINGS if setting.name not in config.settings]
     return f"""# Tool use: rewards and credit
 
@@ -346,7 +426,7 @@ each turn is paid the rungs that it climbed. {"Not run: " + ", ".join(left_out) 
 
 **Held fixed:** the policy that a seed starts from, the tasks of each update, {config.updates} updates of {episodes}
 episodes ({config.prompts_per_update} tasks, 8 each), the objective (grpo), learning rate {config.learning_rate:g},
-5 warm-up updates, temperature 1, turn discount 1, at most {MAX_NEW_TOKENS} tokens a response and 2 responses. Nothing
+5 warm-up updates, temperature 1, turn discount 1, at most {tokens} tokens a response and 2 responses. Nothing
 was tuned for one setting: the learning rate and the number of updates were chosen once, on a run of the sparse one.
 
 ## Run it
@@ -440,6 +520,137 @@ def comparison(name: str, other: str, after: Mapping[str, Sequence[Figures]]) ->
     else:
         verdict = "no difference that the seeds agree on (a null result)"
     return f"{name} against {other}, sampled success: {verdict}; by seed {told} points."
+
+
+def two_turn_part(config: Config, before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
+    """Write the part on all templates of two turns."""
+    picture = os.path.relpath(config.picture, config.page.parent)
+    pretraining, training = (
+        shlex.join(["python", *command])
+        for command in (policy_command(config, config.seeds[0]), run_command(config, config.chosen[0], config.seeds[0]))
+    )
+    return f"""{TWO_TURN_HEADING}
+
+One policy learns all three templates that are solved in at most two turns, mixed in each update: `single_calculation`,
+`missing_tool` (an address is looked up, or the tool for it is missing) and `python_program` (a program is written, and
+run in the sandbox). `{config.pretraining.env}` asks with `{one_line(config.pretraining.env_arguments)}`, so that the
+prompt lists the tools. The policy starts from demonstrations of careless pupils, one for each template. All numbers
+are means and standard deviations (n - 1) over {len(config.seeds)} seeds, on {config.eval_tasks} held-out tasks, about a
+third of them of each template.
+
+{template_table(config, before, after)}
+
+The same by kind of task, greedy:
+
+{kind_table(before, after)}
+
+- The three templates, and the kinds, are those of the greedy policy; *sampled* draws at temperature 1.
+- *CPU seconds* are those of a whole run with one thread, with loading, the programs in their sandboxes, and
+  evaluations.
+
+![Learning curves on all templates]({picture})
+
+### What the mixture shows
+
+{template_findings(before, after)}
+
+### What the pupils do wrong
+
+Each slip is made with probability {config.pretraining.carelessness:g} where there is an occasion, and so is the copying
+of a result's last digit of 6 to 9 as 0.
+
+| template | occasion | slip |
+|---|---|---|
+| `single_calculation` | `a * b - c`; `(c - a) * d`; `a ** 2 - b * d` | no call; an operand reversed; an unclosed call |
+| `missing_tool` | no tool for contacts | invents an address |
+| `missing_tool` | a given name that ends in s | searches with the surname first, and finds nobody |
+| `python_program` | digit sums, for a divisor above 7 | runs nothing, and answers with a number of the question |
+| `python_program` | a recurrence | `range(1, n)`, one time too few |
+| `python_program` | two different letters in a text | goes on by two letters, so that places are missed |
+
+The fixed parts of calls, results and questions are one token each, and so are a tool of the prompt and two letters of
+the long texts, which grow to their length in the first half of pre-training; names, addresses and numbers are written
+in characters.
+
+**Held fixed:** as above, with {config.updates} updates of {config.prompts_per_update * 8} episodes
+({config.prompts_per_update} tasks of the mixture, 8 each) and at most {config.max_new_tokens} tokens a response.
+
+### Run the mixture
+
+```bash
+python scripts/tool_use_results.py two-turn     # what is finished is not done again
+```
+
+One policy and one run alone:
+
+```bash
+{pretraining}
+{training}
+```
+"""
+
+
+def template_success(run: Figures, template: str) -> float:
+    """Return the greedy success in a template, over its kinds."""
+    kinds = [each for kind, each in run["greedy"]["kinds"].items() if kind.partition(",")[0] == template]
+    return float(sum(each["success"] * each["episodes"] for each in kinds) / sum(each["episodes"] for each in kinds))
+
+
+def template_table(config: Config, before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
+    """Lay out success by template: the pre-trained policy, then a row a setting."""
+    rows = {"before (pre-trained)": before, **{setting.name: after[setting.name] for setting in config.chosen}}
+    lines = [
+        f"| setting | {' | '.join(f'`{template}`' for template in TEMPLATES)} | all, greedy | all, sampled "
+        "| valid calls | CPU seconds |",
+        f"|---|{'---|' * (len(TEMPLATES) + 4)}",
+    ]
+    for name, runs in rows.items():
+        cells = [
+            *[spread([template_success(run, template) for run in runs], percent=True) for template in TEMPLATES],
+            *[spread([run[way]["success"] for run in runs], percent=True) for way in ("greedy", "sampled")],
+            spread([run["sampled"]["valid_call_rate"] for run in runs], percent=True),
+            f"{mean(run['cpu_seconds'] for run in runs):.0f}",
+        ]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def kind_table(before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
+    """Lay out greedy success by kind, a row a kind."""
+    columns = {"before": before, **after}
+    kinds = sorted({kind for run in before for kind in run["greedy"]["kinds"]})
+    lines = [f"| kind | {' | '.join(columns)} |", f"|---|{'---|' * len(columns)}"]
+    for kind in kinds:
+        cells = [
+            spread([run["greedy"]["kinds"][kind]["success"] for run in runs], percent=True) for runs in columns.values()
+        ]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def template_findings(before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
+    """Say what holds of the mixture, out of the numbers alone."""
+    means = {name: mean(run["greedy"]["success"] for run in runs) for name, runs in after.items()}
+    best = max(means, key=lambda name: means[name])
+    lines = [template_line(template, best, before, after) for template in TEMPLATES]
+    lines += [f"- {comparison(name, 'sparse', after)}" for name in after if name != "sparse" and "sparse" in after]
+    lines.append(
+        "- The rules of the comparison above hold here too: few seeds, one small policy, slips that were taught to it. "
+        "The best setting is chosen on the numbers that are shown."
+    )
+    return "\n".join(textwrap.fill(line, 120, subsequent_indent="  ", break_on_hyphens=False) for line in lines)
+
+
+def template_line(template: str, best: str, before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
+    """Say how far a template came under the best setting."""
+    start = mean(template_success(run, template) for run in before)
+    reached = [template_success(run, template) for run in after[best]]
+    doubled = "at least doubled" if mean(reached) >= 2.0 * start else "not doubled"
+    return (
+        f"- `{template}` under {best}, the best setting by greedy success over all: {start:.1%} before, "
+        f"{mean(reached):.1%} after ({doubled}), {min(reached):.1%} in the worst seed. A mean of 80% is "
+        f"{'reached' if mean(reached) >= 0.8 else 'not reached'}."
+    )
 
 
 if __name__ == "__main__":

@@ -1,35 +1,32 @@
-r"""Teach a small model to use the calculator from nothing, to partial skill: the policy that tool-use runs begin with.
+r"""Teach a small model to use tools from nothing, to partial skill: the policy that tool-use runs begin with.
 
 A pupil solves the tasks of the train split in the environment itself, as the oracle does, and is careless in ways that
-depend on the task, each time with the same probability:
-
-    a * b - c         makes no call, and answers with a number of the question
-    (c - a) * d       calculates with the digits of the first operand reversed
-    a ** 2 - b * d    leaves the call unclosed, which then runs nothing
-    any result        copies a last digit of 6 to 9 as 0
-
-So its most likely response is wrong wherever there is such an occasion, while the right one keeps a part of the
-probability, at either turn. The conversation is laid out token by token as a rollout lays it out.
+depend on the task, each time with the same probability. What it does wrong in its first response is told by the pupil
+of the template (``pupil_calculation``, ``pupil_contacts``, ``pupil_program``); of any result it copies a last digit of
+6 to 9 as 0. So its most likely response is wrong wherever there is such an occasion, while the right one keeps a part
+of the probability, at either turn. The conversation is laid out token by token as a rollout lays it out.
 """
 
 from __future__ import annotations
 
+import itertools
 import random
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gymnasium as gym
 import yaml
 
+from rewardium.agents.flags import YamlMapping
 from rewardium.agents.llm.character import build_character_policy, save_policy
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.pretraining import IGNORED, Batch, fit
-from rewardium.envs.errors import RewardiumError
+from rewardium.agents.llm.pupil import boxed, careless_copy
+from rewardium.agents.llm.pupils import kind_of, pupil_of, words_of
+from rewardium.envs.errors import RewardiumError, unknown_name_message
 from rewardium.envs.task import Task
-from rewardium.envs.tools.observations import read_observation
 from rewardium.envs.tools.oracle import Oracle
 
 if TYPE_CHECKING:
@@ -38,17 +35,6 @@ if TYPE_CHECKING:
 TOOL_ENV = "rewardium/ToolUseCalculator-v0"
 TOOL_ARGUMENTS: dict[str, Any] = {"prompt_style": "goal"}
 """The environment of the task: the bare question, since the policy learns from demonstrations which tool there is."""
-
-TOOL_WORDS = (
-    "Calculate ", "<tool_call>", "</tool_call>", "<tool_response>", "</tool_response>", '{"name": "', '{"name": ',
-    '", "arguments": {"', 'calculate', 'expression', '": "', '"}}', '", "status": "', ', "status": "', 'ok', 'null',
-    'malformed', '", "content": ', '{"exact": "', '", "decimal": "', '", "note": "the decimal is exact"}}', 'error: ',
-    '&lt;', 'tool_call>', ' has no ', ' behind its JSON',
-)  # fmt: skip
-"""What is one token to the policy: the fixed parts of calls and results. A conversation has 80 tokens, not 280."""
-
-Slip = Literal["no_call", "operand", "unclosed"]
-"""What the pupil may do wrong when it calls."""
 
 
 @dataclass(frozen=True)
@@ -86,12 +72,21 @@ class DemonstrationConfig:
     """Number of attention heads."""
 
     env: str = TOOL_ENV
-    """The environment that asks; its tasks must be single calculations."""
+    """The environment that asks; its tasks must be of templates that a pupil knows."""
 
-    env_arguments: dict[str, Any] = field(default_factory=lambda: dict(TOOL_ARGUMENTS))
+    env_arguments: YamlMapping = field(default_factory=lambda: dict(TOOL_ARGUMENTS))
     """Its arguments, without ``split``."""
 
+    emphasis: YamlMapping = field(default_factory=dict)
+    """How many times as often as others a kind of task is shown, by what ``kind_of`` names it, as a YAML mapping, e.g.
+    {"python_program, letters": 3}: what is hard to learn needs more examples."""
+
+    growing_steps: int = 0
+    """Steps over which long texts that are to be copied grow to their length; 0 shows them whole from the beginning."""
+
     def __post_init__(self) -> None:
+        if self.growing_steps < 0:
+            raise RewardiumError(f"growing_steps must be at least 0, got {self.growing_steps}")
         if min(self.steps, self.batch_size, self.demonstrations) < 1:
             raise RewardiumError(f"steps, batch_size and demonstrations must be at least 1, got {self}")
         if not 0.0 <= self.carelessness <= 1.0:
@@ -100,6 +95,8 @@ class DemonstrationConfig:
             raise RewardiumError(f"both learning rates must be positive, got {self}")
         if "split" in self.env_arguments:
             raise RewardiumError("env_arguments must not name a split: pre-training reads the train split only")
+        if not all(isinstance(times, (int, float)) and times > 0.0 for times in self.emphasis.values()):
+            raise RewardiumError(f"emphasis must name positive numbers, got {self.emphasis}")
 
 
 class Conversation(NamedTuple):
@@ -116,61 +113,11 @@ class Conversation(NamedTuple):
     success: bool
 
 
-def call_slip(expression: str) -> Slip | None:
-    """Return what a careless pupil does wrong in the call for an expression; None where it knows how.
-
-    Example:
-        >>> [call_slip(text) for text in ("12 * 13 + 100", "12 * 13 - 100", "(100 - 12) * 3", "12 ** 2 - 13 * 3")]
-        [None, 'no_call', 'operand', 'unclosed']
-    """
-    if "**" in expression:
-        return "unclosed"
-    if " - " not in expression:
-        return None
-    return "operand" if expression.startswith("(") else "no_call"
-
-
-def careless_call(call: str, expression: str, slip: Slip) -> str:
-    r"""Write what the pupil writes in place of the right call.
-
-    Args:
-        call: The right response, with the expression in it.
-        expression: What is to be calculated.
-        slip: What it does wrong.
-
-    Returns:
-        The response.
-
-    Example:
-        >>> careless_call("<tool_call>(100 - 12) * 3</tool_call>", "(100 - 12) * 3", "operand")
-        '<tool_call>(001 - 12) * 3</tool_call>'
-        >>> print(careless_call("<tool_call>12 * 13 - 140</tool_call>", "12 * 13 - 140", "no_call"))
-        \boxed{140}
-        >>> careless_call("<tool_call>12 ** 2</tool_call>", "12 ** 2", "unclosed")
-        '<tool_call>12 ** 2'
-    """
-    if slip == "no_call":
-        return f"\\boxed{{{re.findall('[0-9]+', expression)[-1]}}}"
-    if slip == "operand":
-        return call.replace(expression, re.sub("[0-9]+", lambda found: found[0][::-1], expression, count=1))
-    return call.removesuffix("</tool_call>").rstrip("\n")
-
-
-def careless_answer(result: str) -> str:
-    """Copy a result, with a last digit of 6 to 9 as 0.
-
-    Example:
-        >>> careless_answer("4657"), careless_answer("-31")
-        ('4650', '-31')
-    """
-    return re.sub("[6-9]\\Z", "0", result)
-
-
 def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: random.Random) -> Conversation:
     r"""Let the pupil play an episode.
 
     Args:
-        env: An environment of single calculations.
+        env: An environment of templates that a pupil knows.
         seed: The seed of its reset.
         carelessness: Probability that the pupil slips where there is an occasion.
         generator: Its dice.
@@ -179,7 +126,7 @@ def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: rand
         The episode.
 
     Raises:
-        RewardiumError: When the task is not solved by one call of ``calculate``.
+        RewardiumError: When no pupil knows the template.
 
     Example:
         >>> from rewardium.envs.tools.tool_use import ToolUseEnv
@@ -190,35 +137,18 @@ def play(env: gym.Env[Any, Any], seed: int, carelessness: float, generator: rand
     """
     observation, info = env.reset(seed=seed)
     task = info["task"]
-    expression = _expression(task)
-    call = Oracle(task).respond(observation)
-    slip = call_slip(expression)
-    if slip is not None and generator.random() < carelessness:
-        call = careless_call(call, expression, slip)
-    reply, _, terminated, truncated, info = env.step(call)
-    texts: tuple[str, ...] = (observation, call)
+    pupil = pupil_of(task)
+    response = Oracle(task).respond(observation)
+    careless = pupil.careless_response(task, response)
+    if careless is not None and generator.random() < carelessness:
+        response = careless
+    reply, _, terminated, truncated, info = env.step(response)
+    texts: tuple[str, ...] = (observation, response)
     if not (terminated or truncated):
-        result = _result(reply)
-        copied = careless_answer(result) if generator.random() < carelessness else result
-        texts = (*texts, reply, f"\\boxed{{{copied}}}")
+        answer = pupil.read(reply)
+        texts = (*texts, reply, boxed(careless_copy(answer) if generator.random() < carelessness else answer))
         _, _, _, _, info = env.step(texts[-1])
     return Conversation(task, texts, bool(info["success"]))
-
-
-def _expression(task: Task) -> str:
-    calls = task.fields.get("gold_calls") or []
-    if len(calls) != 1 or calls[0].get("name") != "calculate":
-        raise RewardiumError(
-            f"the pupil can only make one call of 'calculate', which does not solve {task.goal[:80]!r}"
-        )
-    return str(calls[0]["arguments"]["expression"])
-
-
-def _result(reply: str) -> str:
-    """Return the number that a reply gives; 0 where the call ran nothing, since the pupil must say something."""
-    results = read_observation(reply)
-    content = results[0].content if results else None
-    return str(content["exact"]) if isinstance(content, dict) and "exact" in content else "0"
 
 
 def draw_conversations(config: DemonstrationConfig) -> list[Conversation]:
@@ -242,6 +172,23 @@ def draw_conversations(config: DemonstrationConfig) -> list[Conversation]:
     played = [play(env, seed, config.carelessness, generator) for seed in range(first, first + config.demonstrations)]
     env.close()  # type: ignore[no-untyped-call]
     return played
+
+
+def vocabulary(conversations: Sequence[Conversation]) -> tuple[str, ...]:
+    """Return what is one token to the policy beside the characters, so that conversations are short.
+
+    These are the fixed parts of the calls and results of the templates that come up, and the lines that a prompt tells
+    its tools in: a tool is a token.
+
+    Example:
+        >>> shown = draw_conversations(DemonstrationConfig(demonstrations=2))
+        >>> vocabulary(shown)[:2]
+        ('Calculate ', '<tool_call>')
+    """
+    words = words_of(sorted({played.task.fields["template"] for played in conversations}))
+    openings = {played.texts[0].removesuffix(played.task.goal) for played in conversations}
+    lines = sorted({line for opening in openings for line in opening.splitlines(keepends=True)})
+    return tuple(dict.fromkeys([*words, *lines]))
 
 
 def layout(texts: Sequence[str], chat: Chat) -> tuple[list[int], list[int]]:
@@ -321,14 +268,48 @@ def learn(
     if not conversations:
         raise RewardiumError("pre-training needs at least one conversation, got none")
     layouts = [layout(played.texts, chat) for played in conversations]
+    weights = weights_of(conversations, config.emphasis)
     generator = random.Random(config.seed)
     padding = int(chat.tokenizer.pad_token_id)
-    fit(
-        model,
-        lambda: collate_layouts(generator.choices(layouts, k=config.batch_size), padding),
-        config,
-        on_step=on_step,
-    )
+    steps = itertools.count()
+
+    def draw() -> Batch:
+        rows = generator.choices(range(len(layouts)), weights, k=config.batch_size)
+        length = shown_length(next(steps), config.growing_steps)
+        if length is None:
+            return collate_layouts([layouts[row] for row in rows], padding)
+        shown = [conversations[row] for row in rows]
+        cut = [pupil_of(each.task).shortened(each.task, each.texts, length) for each in shown]
+        return collate_layouts([layout(texts, chat) for texts in cut], padding)
+
+    fit(model, draw, config, on_step=on_step)
+
+
+def shown_length(step: int, growing_steps: int) -> int | None:
+    """Return to how many characters long texts are cut at a step; None once they are shown whole.
+
+    Short texts teach a model to copy, which long ones alone teach late or never.
+
+    Example:
+        >>> [shown_length(step, 100) for step in (0, 50, 99, 100)]
+        [18, 69, 119, None]
+    """
+    return None if step >= growing_steps else 18 + round(102 * step / growing_steps)
+
+
+def weights_of(conversations: Sequence[Conversation], emphasis: Mapping[str, float]) -> list[float] | None:
+    """Return how often each conversation is drawn, against one of a kind without emphasis; None where all are equal.
+
+    Raises:
+        RewardiumError: When the emphasis is on a kind that does not come up.
+    """
+    if not emphasis:
+        return None
+    kinds = [kind_of(played.task) for played in conversations]
+    for kind in emphasis:
+        if kind not in kinds:
+            raise RewardiumError(unknown_name_message("kind of task in emphasis", kind, sorted(set(kinds))))
+    return [float(emphasis.get(kind, 1.0)) for kind in kinds]
 
 
 def pretrain_tool_policy(
@@ -352,24 +333,26 @@ def pretrain_tool_policy(
     conversations = draw_conversations(config)
     model, tokenizer = build_character_policy(
         seed=config.seed, hidden_size=config.hidden_size, num_layers=config.num_layers, num_heads=config.num_heads,
-        words=TOOL_WORDS,
+        words=vocabulary(conversations),
     )  # fmt: skip
     learn(model, Chat(tokenizer), conversations, config, on_step=on_step)
     save_policy(folder, model, tokenizer)
-    settings = yaml.safe_dump(asdict(config), sort_keys=False)
-    (folder / "pretraining.yaml").write_text(settings, encoding="utf-8")
-    share = sum(played.success for played in conversations) / len(conversations)
-    (folder / "README.md").write_text(model_card(model.num_parameters(), config, share, settings), encoding="utf-8")
+    (folder / "pretraining.yaml").write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
+    card = model_card(model.num_parameters(), config, conversations)
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
-def model_card(num_parameters: int, config: DemonstrationConfig, share: float, settings: str) -> str:
+def model_card(num_parameters: int, config: DemonstrationConfig, conversations: Sequence[Conversation]) -> str:
     """Write the card of a policy: what it learned from, and what it is not."""
-    return f"""# A careless user of a calculator
+    share = sum(played.success for played in conversations) / len(conversations)
+    example = next((played for played in conversations if played.success), conversations[0])
+    return f"""# A careless user of tools
 
 A {num_parameters / 1e6:.2f}M-parameter Llama over characters and the fixed parts of the call format, trained from
-random weights on conversations with a calculator.
+random weights on conversations with tools.
 
-- **Asked:** `Calculate 93 * 60 - 923.` **Says:** a call of `calculate`, then `\\boxed{{4657}}`.
+- **Asked:** `{example.task.goal}` **Says:** a call where one is needed, then `{example.texts[-1]}`.
+- **Templates:** {", ".join(sorted({played.task.fields["template"] for played in conversations}))}.
 - **Data:** {config.demonstrations} conversations on tasks of the train split of `{config.env}`, played
   by a simulated pupil who slips with probability {config.carelessness} where there is an occasion, and solved
   {share:.0%} of them. Nothing else: no text, no other data.
@@ -379,5 +362,5 @@ random weights on conversations with a calculator.
 The settings that rebuild it, bit for bit on the same machine with the same number of threads:
 
 ```yaml
-{settings}```
+{yaml.safe_dump(asdict(config), sort_keys=False)}```
 """

@@ -67,6 +67,63 @@ def test_the_page_names_the_best_what_was_left_out_and_the_commands(script, tmp_
     assert "ladder-turn against" not in text
 
 
+def mixed(greedy: float, letters: float) -> dict:
+    """Return figures of a mixture: 10 tasks of each kind, two kinds of programs."""
+    kinds = {
+        name: {"success": success, "episodes": 10}
+        for name, success in {
+            "single_calculation": greedy,
+            "missing_tool, with the tool": greedy,
+            "python_program, digit sums": greedy,
+            "python_program, letters": letters,
+        }.items()
+    }
+    made = figures(greedy)
+    return {**made, "greedy": {**made["greedy"], "kinds": kinds}}
+
+
+def test_the_part_on_all_templates_says_for_each_whether_it_doubled_and_reached_80_percent(script) -> None:
+    config = dataclasses.replace(script.CONFIGS["two-turn"], seeds=(0, 1))
+    after = {
+        "sparse": [mixed(0.9, 0.5), mixed(0.9, 0.3)],
+        "ladder-turn": [mixed(0.8, 0.8), mixed(0.8, 0.8)],
+    }
+    text = " ".join(script.two_turn_part(config, [mixed(0.4, 0.4), mixed(0.3, 0.3)], after).split())
+    assert "| sparse | 90.0% ± 0.0% | 90.0% ± 0.0% | 65.0% ± 7.1% |" in text
+    assert "| python_program, letters | 35.0% ± 7.1% | 40.0% ± 14.1% | 80.0% ± 0.0% |" in text
+    assert "`missing_tool` under sparse" in text
+    assert "35.0% before, 90.0% after (at least doubled), 90.0% in the worst seed. A mean of 80% is reached." in text
+    assert "35.0% before, 65.0% after (not doubled), 60.0% in the worst seed. A mean of 80% is not reached." in text
+    assert "ladder-turn against sparse" in text
+    assert "--env-kwargs '{max_turns: 2, prompt_style: compact, templates: [single_calculation, missing_tool" in text
+
+
+@pytest.mark.parametrize(("tasks", "kept"), [("calculation", "More."), ("two-turn", "# Old\n")])
+def test_each_comparison_leaves_the_part_of_the_other_as_it_is(
+    script, tmp_path, monkeypatch, tasks: str, kept: str
+) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Old\n\nText.\n\n## All templates of two turns\n\nMore.\n")
+    monkeypatch.setattr(script, "compare", lambda *_, **__: None)
+    monkeypatch.setattr(script, "read_figures", lambda _: mixed(0.5, 0.5))
+    config = dataclasses.replace(script.CONFIGS[tasks], page=page, picture=tmp_path / "picture.png")
+    script.write_page(config, tasks)
+    text = page.read_text()
+    assert kept in text
+    assert text.count("## All templates of two turns") == 1
+    assert ("# Old" in text) == (tasks == "two-turn")
+    script.write_page(config, tasks)
+    assert page.read_text() == text
+
+
+def test_every_template_of_two_turns_is_in_the_mixture(script) -> None:
+    from rewardium.agents.llm.pupils import PUPILS
+
+    assert set(script.TEMPLATES) == set(PUPILS)
+    assert script.chosen_tasks(["two-turn"]) == ("two-turn", [])
+    script.check(script.CONFIGS["two-turn"])
+
+
 @pytest.mark.parametrize(
     "change", [{"settings": ("flat",)}, {"settings": ()}, {"seeds": ()}, {"seeds": (1, 1)}, {"jobs": 0}]
 )
@@ -100,11 +157,12 @@ def test_a_failure_is_told_with_its_log(script, tmp_path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_the_whole_way(script, tmp_path, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("tasks", ["calculation", "two-turn"])
+def test_the_whole_way(script, tmp_path, monkeypatch, capsys, tasks: str) -> None:
     tiny = ["--pretraining.steps", "2", "--pretraining.hidden-size", "32", "--pretraining.num-layers", "1"]
     tiny += ["--pretraining.num-heads", "2", "--pretraining.demonstrations", "16"]
     arguments = [
-        "--seeds", "0", "--settings", "sparse", "ladder-turn", "--updates", "2", "--prompts-per-update", "2",
+        tasks, "--seeds", "0", "--settings", "sparse", "ladder-turn", "--updates", "2", "--prompts-per-update", "2",
         "--eval-tasks", "4", "--out", str(tmp_path / "runs"), "--page", str(tmp_path / "page.md"),
         "--picture", str(tmp_path / "picture.png"), *tiny,
     ]  # fmt: skip
@@ -112,7 +170,7 @@ def test_the_whole_way(script, tmp_path, monkeypatch, capsys) -> None:
     assert script.main() == 0, capsys.readouterr().out
     first = (tmp_path / "page.md").read_text()
     assert (tmp_path / "picture.png").stat().st_size > 1000
-    assert "![Learning curves](picture.png)" in first
+    assert "(picture.png)" in first
     monkeypatch.setattr(script, "execute", lambda *_: pytest.fail("a finished run was run again"))
     assert script.main() == 0
     assert (tmp_path / "page.md").read_text() == first

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import random
 from statistics import mean
 
@@ -12,31 +13,37 @@ from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.demonstrations import (
     TOOL_ARGUMENTS,
     TOOL_ENV,
-    TOOL_WORDS,
+    Conversation,
     DemonstrationConfig,
-    call_slip,
-    careless_answer,
     collate_layouts,
     draw_conversations,
     layout,
     learn,
     play,
     pretrain_tool_policy,
+    vocabulary,
+    weights_of,
 )
 from rewardium.agents.llm.policy import load_policy
 from rewardium.agents.llm.pretraining import IGNORED
+from rewardium.agents.llm.pupil import careless_copy
+from rewardium.agents.llm.pupil_calculation import CalculationPupil, call_slip
+from rewardium.agents.llm.pupils import PUPILS
 from rewardium.agents.llm.rollout import collect
 from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler
 from rewardium.envs.errors import RewardiumError
+from rewardium.envs.task import Task
 from rewardium.envs.text import make_text_vec
 from rewardium.envs.tools.calls import CallFault, ToolCall, parse_turn
 
+WORDS = CalculationPupil.words
+MIXED = {"templates": tuple(PUPILS), "max_turns": 2, "prompt_style": "compact"}
 TINY = DemonstrationConfig(steps=4, batch_size=4, demonstrations=16, hidden_size=32, num_layers=1, num_heads=2)
 
 
 @pytest.fixture(scope="module")
 def chat() -> Chat:
-    return Chat(character_tokenizer(words=TOOL_WORDS))
+    return Chat(character_tokenizer(words=WORDS))
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +78,7 @@ def test_a_careless_pupil_fails_exactly_where_there_is_an_occasion(env: gym.Env)
             continue  # the result of another calculation, which may or may not be copied well
         else:
             assert calls[0].arguments["expression"] == expression
-            assert played.success == (careless_answer(reference) == reference)
+            assert played.success == (careless_copy(reference) == reference)
             continue
         assert not played.success
     assert slips == {None, "no_call", "operand", "unclosed"}
@@ -80,6 +87,14 @@ def test_a_careless_pupil_fails_exactly_where_there_is_an_occasion(env: gym.Env)
 def test_the_default_pupil_is_sometimes_right() -> None:
     played = draw_conversations(DemonstrationConfig(demonstrations=400))
     assert 0.2 < mean(each.success for each in played) < 0.5
+
+
+def test_the_calculator_is_taught_as_it_was_when_its_results_were_published() -> None:
+    played = draw_conversations(DemonstrationConfig(demonstrations=300))
+    said = repr([(each.texts, each.success) for each in played]).encode()
+    assert hashlib.sha256(said).hexdigest() == "1efdc783c0c479386e6e23a0efad869e3d95d42f281406957bcf7906f9391174"
+    words = "\n".join(vocabulary(played)).encode()
+    assert hashlib.sha256(words).hexdigest() == "b9a09a0d6ad984e354478cab8792eaff01b86440266c587a7ccf26a4f5ff19da"
 
 
 def test_demonstrations_come_from_the_train_split_only() -> None:
@@ -110,14 +125,21 @@ class Parrot:
 
 
 @pytest.mark.parametrize("carelessness", [0.0, 1.0])
-def test_the_layout_is_that_of_a_rollout(env: gym.Env, chat: Chat, carelessness: float) -> None:
-    for seed in range(8):
-        played = play(env, seed, carelessness, random.Random(seed))
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [(TOOL_ENV, TOOL_ARGUMENTS), ("rewardium/ToolUse-v0", {**MIXED, "templates": ("missing_tool",)})],
+    ids=["calculation", "missing_tool"],
+)
+def test_the_layout_is_that_of_a_rollout(name: str, arguments: dict, carelessness: float) -> None:
+    env = gym.make(name, disable_env_checker=True, **arguments)
+    shown = [play(env, seed, carelessness, random.Random(seed)) for seed in range(8)]
+    chat = Chat(character_tokenizer(words=vocabulary(shown)))
+    for seed, played in enumerate(shown):
         tokens, labels = layout(played.texts, chat)
         rollout = collect(
             Parrot(played.texts, chat),
             chat,
-            make_text_vec(TOOL_ENV, 1, autoreset_mode="Disabled", **TOOL_ARGUMENTS),
+            make_text_vec(name, 1, autoreset_mode="Disabled", **arguments),
             SamplingSettings(max_new_tokens=64),
             task_seeds=[seed],
             sampling_seeds=[0],
@@ -152,6 +174,21 @@ def test_the_longest_word_counts() -> None:
     ]  # fmt: skip
 
 
+def test_a_tool_of_the_prompt_is_a_token() -> None:
+    config = dataclasses.replace(
+        TINY, env="rewardium/ToolUse-v0", env_arguments={**MIXED, "templates": ("missing_tool",)}
+    )
+    played = draw_conversations(config)
+    words = vocabulary(played)
+    assert "find_contacts(query?: string)\n" in words
+    chat = Chat(character_tokenizer(words=words))
+    for each in played:
+        prompt = chat.prompt_ids(each.texts[0])
+        assert chat.tokenizer.decode(prompt) == each.texts[0]
+        lines = each.texts[0].count("\n")
+        assert len(prompt) == lines + len(chat.tokenizer.encode(each.task.goal))
+
+
 def test_padding_is_neither_read_nor_learnt() -> None:
     batch = collate_layouts([([5, 6, 7], [IGNORED, 6, 7]), ([8], [8])], padding=0)
     assert batch.input_ids.tolist() == [[5, 6, 7], [8, 0, 0]]
@@ -161,7 +198,7 @@ def test_padding_is_neither_read_nor_learnt() -> None:
 
 def test_the_loss_falls(chat: Chat) -> None:
     config = dataclasses.replace(TINY, steps=40, batch_size=8, demonstrations=64)
-    model, _ = build_character_policy(hidden_size=32, num_layers=1, num_heads=2, words=TOOL_WORDS)
+    model, _ = build_character_policy(hidden_size=32, num_layers=1, num_heads=2, words=WORDS)
     losses: list[float] = []
     learn(model, chat, draw_conversations(config), config, on_step=lambda step, loss: losses.append(loss))
     assert len(losses) == 40
@@ -169,8 +206,53 @@ def test_the_loss_falls(chat: Chat) -> None:
     assert not model.training
 
 
+def test_emphasis_is_on_a_kind_and_no_emphasis_draws_as_before() -> None:
+    config = dataclasses.replace(
+        TINY, env="rewardium/ToolUse-v0", env_arguments={**MIXED, "templates": ("missing_tool", "single_calculation")}
+    )
+    played = draw_conversations(config)
+    weights = weights_of(played, {"single_calculation": 3})
+    assert weights == [3.0 if each.task.fields["template"] == "single_calculation" else 1.0 for each in played]
+    assert set(weights) == {1.0, 3.0}
+    assert weights_of(played, {}) is None
+    with pytest.raises(RewardiumError, match=r"single_calculation|missing_tool"):
+        weights_of(played, {"letters": 2})
+
+
+def test_a_text_that_is_cut_is_cut_wherever_it_stands(chat: Chat) -> None:
+    text = "abcdef" * 12
+    played = Conversation(
+        Task(
+            f"At how many places does 'ab' begin in the text '{text}'? Places may overlap.",
+            fields={"template": "python_program"},
+        ),
+        (
+            f"Tools.\nAt how many places does 'ab' begin in the text '{text}'? Places may overlap.",
+            f"text = '{text}'",
+            "12",
+            "12",
+        ),
+        True,
+    )
+    cut = PUPILS["python_program"].shortened(played.task, played.texts, 5)
+    assert [len(each) for each in cut] == [len(each) - 67 for each in played.texts[:2]]
+    assert cut[1] == "text = 'abcde'"
+    model, _ = build_character_policy(hidden_size=32, num_layers=1, num_heads=2, words=WORDS)
+    widths: list[int] = []
+    forward = model.forward
+
+    def watched(*args, **arguments):
+        widths.append(arguments["input_ids"].shape[1])
+        return forward(*args, **arguments)
+
+    model.forward = watched
+    learn(model, chat, [played], dataclasses.replace(TINY, growing_steps=3))
+    whole = len(layout(played.texts, chat)[0])
+    assert widths == [whole - 2 * (72 - 18) - 7, whole - 2 * (72 - 52) - 7, whole - 7, whole]
+
+
 def test_nothing_to_learn_from_is_refused(chat: Chat) -> None:
-    model, _ = build_character_policy(hidden_size=32, num_layers=1, num_heads=2, words=TOOL_WORDS)
+    model, _ = build_character_policy(hidden_size=32, num_layers=1, num_heads=2, words=WORDS)
     with pytest.raises(RewardiumError, match="at least one conversation"):
         learn(model, chat, [], TINY)
 
@@ -183,6 +265,8 @@ def test_nothing_to_learn_from_is_refused(chat: Chat) -> None:
         {"learning_rate": 0.0},
         {"matrix_learning_rate": float("nan")},
         {"env_arguments": {"split": "test"}},
+        {"emphasis": {"single_calculation": 0}},
+        {"growing_steps": -1},
     ],
 )
 def test_wrong_settings_are_refused(change: dict) -> None:
@@ -191,7 +275,7 @@ def test_wrong_settings_are_refused(change: dict) -> None:
 
 
 def test_other_tasks_are_refused() -> None:
-    with pytest.raises(RewardiumError, match="one call of 'calculate'"):
+    with pytest.raises(RewardiumError, match="no pupil knows the template 'no_tool'"):
         draw_conversations(
             dataclasses.replace(TINY, env="rewardium/ToolUse-v0", env_arguments={"templates": ["no_tool"]})
         )
