@@ -37,7 +37,8 @@ class Config:
     venv: Path | None = None
     """The environment that has vLLM; by default .venv-vllm, and else the one that runs this script."""
     nice: int = 0
-    """How much the server gives way to other processes, 0 to 19; 19 suits a policy that trains on the same cores."""
+    """How much the server gives way to other processes, 0 to 19; 19 suits a policy that trains on the same cores. From
+    1 on, a server on the CPU also waits asleep, not in loops."""
     cores: tuple[int, ...] = ()
     """Numbers of the cores that the server may use; by default all."""
     timeout: float = 600.0

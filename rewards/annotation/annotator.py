@@ -33,9 +33,10 @@ class Annotator:
     """Asks a judge one question about many items, in the background, each item once.
 
     ``labels`` gives what is known at once, None for the rest, and queues the rest: newest first, since what a policy
-    saw last is what it will see next. A daemon thread takes batches from the queue to the judge, reads the answers
-    strictly (see ``Question.read``), asks once more where one cannot be read, and then calls the item unknown: it has
-    no label, which is not the label 0. With a cache, labels of earlier runs and of other processes are used too, at the
+    saw last is what it will see next. A daemon thread takes batches from the queue to the judge, a quarter of a second
+    after the first item came unless the batch is full or somebody waits. It reads the answers strictly (see
+    ``Question.read``), asks once more where one cannot be read, and then calls the item unknown: it has no label, which
+    is not the label 0. With a cache, labels of earlier runs and of other processes are used too, at the
     latest seconds after they were written.
 
     Nothing that goes wrong behind stops the caller or loses a label. A judge that is down is tried again, with pauses

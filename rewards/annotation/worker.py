@@ -26,6 +26,9 @@ LONGEST_PAUSE = 60.0
 """Seconds between two attempts to reach a judge that is down."""
 
 _POLL = 0.5  # seconds between two looks at what other processes wrote
+# Seconds in which a batch fills: a request costs the policy's process as much as a hundred prompts in it do, and a
+# policy meets new items in ones and twos.
+_GATHERING = 0.25
 _CACHE_PAUSE = 10.0  # seconds between two attempts to use a cache that cannot be used
 _MAX_OWED = 100_000  # labels that are kept for a cache that cannot be written
 _ROWS_AT_ONCE = 1_000
@@ -112,6 +115,7 @@ class Worker:
         self._attempts: dict[Item, int] = {}
         self._last_error: str | None = None
         self._resume_at = 0.0
+        self._waiting = 0  # callers of wait()
         self._streak = 0  # failures in a row
         self._owed: deque[LabelRecord] = deque(maxlen=_MAX_OWED)
         self._judge_name: str | None = None
@@ -154,7 +158,12 @@ class Worker:
         """Wait until there is nothing left to do, or nothing more can be done."""
         with self._condition:
             self._ensure_thread()
-            self._condition.wait_for(lambda: self._settled() or self._stuck(), timeout)
+            self._waiting += 1
+            self._condition.notify_all()
+            try:
+                self._condition.wait_for(lambda: self._settled() or self._stuck(), timeout)
+            finally:
+                self._waiting -= 1
             return self._settled()
 
     def statistics(self) -> AnnotatorStatistics:
@@ -209,9 +218,10 @@ class Worker:
         if self._stopping:
             return
         self._ensure_thread()
-        was_empty = not len(self._queue)
+        before, full = len(self._queue), self._work.batch_size
         wanted = [item for item in items if item not in self._unknown]
-        if wanted and self._queue.add(wanted) and was_empty:
+        now = self._queue.add(wanted) if wanted else before
+        if now and (not before or before < full <= now):
             self._condition.notify_all()  # else the thread is busy, or pauses, and looks at the queue by itself
 
     def _ensure_thread(self) -> None:
@@ -239,6 +249,9 @@ class Worker:
         if not self._loaded or time.monotonic() < self._resume_at:
             return 0
         return self._budget_left().room(min(self._work.batch_size, len(self._queue)), self._spent)
+
+    def _batch_is_full(self) -> bool:
+        return len(self._queue) >= self._work.batch_size
 
     def _set_label(self, item: Item, label: float) -> bool:
         if self._known.get(item) == label:
@@ -293,6 +306,8 @@ class Worker:
         with self._condition:
             pause = self._resume_at - time.monotonic()
             self._condition.wait_for(lambda: self._stopping or self._room(), pause if 0 < pause < _POLL else _POLL)
+            if self._room():
+                self._condition.wait_for(lambda: self._stopping or self._waiting or self._batch_is_full(), _GATHERING)
             return [] if self._stopping else self._queue.take(self._room())
 
     def _annotate(self, items: list[Item]) -> None:

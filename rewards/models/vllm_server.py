@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -148,7 +148,10 @@ def start_server(
     """Start vLLM's OpenAI-compatible server, wait until it answers, and end it with the block.
 
     Where the installation is a build for the CPU, the server computes in float32 without compiling, and takes 1 GB for
-    its cache unless ``VLLM_CPU_KVCACHE_SPACE`` says otherwise; on a GPU vLLM's defaults hold. The model's name at the
+    its cache unless ``VLLM_CPU_KVCACHE_SPACE`` says otherwise; on a GPU vLLM's defaults hold. A server for the CPU that
+    gives way (``nice``) runs its model in the process that schedules requests: by itself vLLM gives the model a process
+    of its own, and the two wait for each other in loops that keep two cores busy while there is anything to do. The
+    model is computed with as many threads as the server has cores, less one. The model's name at the
     server ends with a digest of a local model's weights (``served_name``): labels are kept under the judge's name, and
     a model that was trained anew is another judge.
 
@@ -159,7 +162,7 @@ def start_server(
         venv: The environment that has vLLM; None looks where ``find_installation`` says.
         arguments: More arguments for vLLM, which win over those set here.
         nice: How much the server gives way to other processes, 0 to 19. With 19 a policy on the same cores keeps nearly
-            all of its speed.
+            all of its speed; on cores that are all in use, the server then takes very long to start and to answer.
         cores: The cores that it may use; empty for all.
         timeout: Seconds that the start may take.
         log: The file for what the server writes; None for a temporary one, which stays only after a failure.
@@ -177,13 +180,16 @@ def start_server(
     name = served_name(model)
     installation = find_installation(venv)
     port = _checked_port(host, port)
+    in_one_process = installation.on_cpu and nice > 0
     command = [
         str(installation.python), "-m", "vllm.entrypoints.openai.api_server", "--model", str(model),
         "--served-model-name", name, "--host", host, "--port", str(port), "--uvicorn-log-level", "warning",
-        *(("--dtype", "float32", "--enforce-eager") if installation.on_cpu else ()), *arguments,
+        *(("--dtype", "float32", "--enforce-eager") if installation.on_cpu else ()),
+        *(("--distributed-executor-backend", "uni") if in_one_process else ()), *arguments,
     ]  # fmt: skip
     path = _log_path(log)
-    server = VllmServer(_spawn(command, path, _environment(model), nice, cores), host, port, path)
+    environment = _environment(model, _one_process(cores) if in_one_process else {})
+    server = VllmServer(_spawn(command, path, environment, nice, cores), host, port, path)
     try:
         server.wait_until_ready(timeout)
         logger.info("vLLM serves %s as %s at %s", model, name, server.url)
@@ -283,10 +289,23 @@ def _checked_port(host: str, port: int | None) -> int:
         return int(probe.getsockname()[1])
 
 
-def _environment(model: str | Path) -> dict[str, str]:
+def _one_process(cores: Sequence[int]) -> dict[str, str]:
+    """Return what lets vLLM for the CPU run the model in the process of the scheduler.
+
+    It would not bind threads to cores there anyway, and bound ones would stay where the policy computes.
+    """
+    threads = max(len(set(cores) or os.sched_getaffinity(0)) - 1, 1)
+    return {
+        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+        "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+        "OMP_NUM_THREADS": str(threads),
+    }
+
+
+def _environment(model: str | Path, more: Mapping[str, str]) -> dict[str, str]:
     settings = {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
     # Threads that wait in a loop would take the cores from the policy.
-    settings |= {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0"}
+    settings |= {"OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0", **more}
     if Path(model).expanduser().exists():
         settings["HF_HUB_OFFLINE"] = "1"
     # What belongs to the environment that runs this would mislead the other Python.

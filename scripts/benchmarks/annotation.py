@@ -1,4 +1,4 @@
-"""What a judge that labels in the background costs the policy: steps per second with and without it."""
+"""What a judge that labels in the background costs a training run: steps per second with and without it."""
 
 from __future__ import annotations
 
@@ -12,29 +12,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stable_baselines3.common.base_class import BaseAlgorithm
+
     from rewardium.rewards.annotation.annotator import Annotator
 
 WARM_UP = 1  # turns that are not counted
 BARE, IDLE = "extrinsic reward only", "judge that costs nothing"
 PLAYING, BUSY = "judge on what is played", "judge always busy"
 SECONDS_TO_DRAIN = 120.0
+ALWAYS_QUEUED = 512  # more than a judge answers during an update, in which nothing is fed
 
 
 @dataclass
 class Config:
-    """Play in turn without a judge, with one that labels what is met, and with one that is never idle.
+    """Train in turn without a judge, with one that labels what is met, and with one that is never idle.
 
-    The judge is a vLLM server on the same machine, the policy a network of three layers.
+    The judge is a vLLM server on the same machine; each side is a PPO run as scripts/train_control.py makes it.
     """
 
     env: str = "rewardium/NetHackScore-v0"
     """The environment; it must have captions."""
     num_envs: int = 8
     """Environments in the vector."""
-    turns: int = 12
+    turns: int = 20
     """How often the sides take turns; short turns share the machine's ups and downs."""
-    steps: int = 250
-    """Steps of each turn."""
+    steps: int = 128
+    """Steps of each turn, after which the policy is updated once."""
     threads: int = 1
     """Threads of the policy's mathematics."""
     model: str = "runs/judges/game"
@@ -51,43 +54,66 @@ class Config:
     """Also write what was measured to this file."""
 
 
+@dataclass(frozen=True)
+class Turn:
+    """What one turn of a side took, and the labels that came meanwhile."""
+
+    rollout: float
+    update: float
+    labelled: int
+
+    @property
+    def seconds(self) -> float:
+        """The whole turn."""
+        return self.rollout + self.update
+
+
 def run(config: Config) -> dict[str, Any]:
-    """Measure the share of the policy's speed that is left while a judge works."""
+    """Measure the share of a training run's speed that is left while a judge works."""
     with served(config) as url:
         sides = make_sides(config, url)
-        times: dict[str, list[float]] = {side.name: [] for side in sides}
-        labels: dict[str, list[float]] = {side.name: [] for side in sides}
-        for turn in range(config.turns + WARM_UP):
+        turns: dict[str, list[Turn]] = {side.name: [] for side in sides}
+        for number in range(config.turns + WARM_UP):
             for side in sides:
-                seconds, labelled = side.turn(config.steps)
-                if turn >= WARM_UP:
-                    times[side.name].append(seconds)
-                    labels[side.name].append(labelled / seconds)
+                turn = side.turn()
+                if number >= WARM_UP:
+                    turns[side.name].append(turn)
         for side in sides:
             side.close()
-    return as_result(config, times, labels)
+    return as_result(config, turns)
 
 
-def as_result(config: Config, times: dict[str, list[float]], labels: dict[str, list[float]]) -> dict[str, Any]:
+def as_result(config: Config, turns: dict[str, list[Turn]]) -> dict[str, Any]:
     """Compare each turn with the turn of the same reward beside it, whose judge is a rule that costs nothing."""
     steps = config.steps * config.num_envs
-    kept = {
-        name: statistics.median(idle / own for idle, own in zip(times[IDLE], measured, strict=True))
-        for name, measured in times.items()
-    }
+
+    def kept(name: str, part: str) -> float:
+        pairs = zip(turns[IDLE], turns[name], strict=True)
+        return statistics.median(getattr(idle, part) / getattr(own, part) for idle, own in pairs)
+
+    def speed(name: str, part: str) -> float:
+        return steps / statistics.median(getattr(turn, part) for turn in turns[name])
+
     return {
-        "title": f"{config.env}, {config.num_envs} environments; judge: {config.url or config.model}",
+        "title": f"PPO on {config.env}, {config.num_envs} environments; judge: {config.url or config.model}",
         "table": [
             {
                 "side": name,
-                "steps per second (median)": steps / statistics.median(measured),
-                "labels per second": statistics.mean(labels[name]),
-                "speed kept (median of paired turns)": kept[name],
+                "steps per second": speed(name, "seconds"),
+                "in rollouts": speed(name, "rollout"),
+                "labels per second": statistics.mean(turn.labelled / turn.seconds for turn in own),
+                "speed kept": kept(name, "seconds"),
+                "speed kept in rollouts": kept(name, "rollout"),
             }
-            for name, measured in times.items()
+            for name, own in turns.items()
         ],
-        "summary": {"speed kept while playing": kept[PLAYING], "speed kept when always busy": kept[BUSY]},
-        "notes": ["The policy is a small network that is not trained; the judge answers about single messages."],
+        "summary": {
+            "speed kept by training": kept(PLAYING, "seconds"),
+            "speed kept by its rollouts": kept(PLAYING, "rollout"),
+            "speed kept by training, judge always busy": kept(BUSY, "seconds"),
+            "speed kept by its rollouts, judge always busy": kept(BUSY, "rollout"),
+        },
+        "notes": ["Speeds are medians of turns, speeds kept are medians of paired turns."],
     }
 
 
@@ -104,50 +130,50 @@ def served(config: Config) -> Iterator[str]:
 
 
 class Side:
-    """Environments with a reward and a policy, and the annotator that works meanwhile.
+    """A training run, and the annotator that works meanwhile.
 
     Args:
         name: What the table calls it.
-        venv: The environments.
-        policy: From observations [N, D] to actions [N].
+        model: The algorithm with its environments.
         annotator: The one that works, or None.
         messages: Makes it always busy: new items without end.
     """
 
     def __init__(
-        self, name: str, venv: Any, policy: Any, annotator: Annotator | None, messages: Iterator[tuple[str]] | None
+        self, name: str, model: BaseAlgorithm, annotator: Annotator | None, messages: Iterator[tuple[str]] | None
     ) -> None:
-        self.name, self.venv, self.policy = name, venv, policy
-        self.annotator, self.messages = annotator, messages
-        self.observations, _ = venv.reset(seed=0)
+        from stable_baselines3.common.callbacks import ConvertCallback
 
-    def turn(self, steps: int) -> tuple[float, int]:
-        """Take a turn; nothing is left in the queue after it, so that it costs the next side nothing.
+        from rewardium.agents.control.callbacks import BetweenUpdates
 
-        Returns:
-            The seconds of the steps, and the number of labels that came meanwhile.
-        """
-        before = self._labelled()
+        self.name, self.model, self.annotator, self.messages = name, model, annotator, messages
+        self._clock = BetweenUpdates(lambda: True)
+        self._callbacks = [self._clock, ConvertCallback(self._feed)]
+
+    def turn(self) -> Turn:
+        """Play and learn once; nothing is left in the queue after it, so that it costs the next side nothing."""
+        before, self._clock.seconds_rollout = self._labelled(), 0.0
         start = time.perf_counter()
-        for _ in range(steps):
-            self._feed()
-            self.observations, *_ = self.venv.step(self.policy(self.observations))
-        seconds = time.perf_counter() - start
+        self.model.learn(1, self._callbacks, log_interval=None, reset_num_timesteps=False)  # type: ignore[arg-type]
+        seconds, rollout = time.perf_counter() - start, self._clock.seconds_rollout
         labelled = self._labelled() - before
         if self.annotator is not None:
             self.annotator.wait(timeout=SECONDS_TO_DRAIN)
-        return seconds, labelled
+        return Turn(rollout, seconds - rollout, labelled)
 
-    def _feed(self) -> None:
-        if self.annotator is not None and self.messages is not None and self.annotator.statistics.queued < 64:
-            self.annotator.ask(list(itertools.islice(self.messages, 64)))
+    def _feed(self, *_: Any) -> bool:
+        if self.annotator is not None and self.messages is not None:
+            missing = ALWAYS_QUEUED - self.annotator.statistics.queued
+            if missing >= 64:
+                self.annotator.ask(list(itertools.islice(self.messages, missing)))
+        return True
 
     def _labelled(self) -> int:
         return 0 if self.annotator is None else self.annotator.statistics.labelled
 
     def close(self) -> None:
         """Close the environments and the annotator."""
-        self.venv.close()
+        self.model.get_env().close()  # type: ignore[union-attr]
         if self.annotator is not None:
             self.annotator.close()
 
@@ -167,10 +193,7 @@ def make_sides(config: Config, url: str) -> list[Side]:
         (PLAYING, asked, oni.annotator, None),
         (BUSY, free, busy, new_messages(config.seed)),
     ]
-    return [
-        Side(name, make_venv(config, reward), make_policy(config), annotator, messages)
-        for name, reward, annotator, messages in rewards
-    ]
+    return [Side(name, make_run(config, reward), annotator, messages) for name, reward, annotator, messages in rewards]
 
 
 def new_messages(seed: int) -> Iterator[tuple[str]]:
@@ -186,35 +209,24 @@ def new_messages(seed: int) -> Iterator[tuple[str]]:
         yield (f"{first} {second} $ - {number} gold pieces.",)
 
 
-def make_venv(config: Config, reward: str) -> Any:
-    """Make the environments with a reward, as a training run has them."""
-    from rewardium.agents.control import environments
+def make_run(config: Config, reward: str) -> BaseAlgorithm:
+    """Make the algorithm and its environments as a training run has them."""
+    import torch
+    from stable_baselines3.common.logger import Logger
+
+    from rewardium.agents.control.algorithms import make_model
+    from rewardium.agents.control.config import ControlConfig
+    from rewardium.agents.control.environments import adapted, make_venv
     from rewardium.rewards import parse
     from rewardium.rewards.vector import DenseVectorReward
 
-    tree = parse(reward)
-    venv = environments.make_venv(config.env, config.num_envs, {"observation": "features"}, needs=tree.needs)
-    return DenseVectorReward(venv, tree)
-
-
-def make_policy(config: Config) -> Any:
-    """Make a policy: two hidden layers, sampled actions."""
-    import gymnasium as gym
-    import torch
-
-    import rewardium.envs  # noqa: F401  (registers)
-
-    env = gym.make(config.env, observation="features")
-    size, actions = env.observation_space.shape[0], int(env.action_space.n)  # type: ignore[index,attr-defined]
-    env.close()
-    torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
-    layers = [torch.nn.Linear(size, 256), torch.nn.Tanh(), torch.nn.Linear(256, 256), torch.nn.Tanh()]
-    network = torch.nn.Sequential(*layers, torch.nn.Linear(256, actions))
-
-    @torch.no_grad()
-    def act(observations: Any) -> Any:
-        logits = network(torch.as_tensor(observations, dtype=torch.float32))
-        return torch.distributions.Categorical(logits=logits).sample().numpy()
-
-    return act
+    control = ControlConfig(
+        config.env, reward=reward, num_envs=config.num_envs, algorithm_kwargs={"n_steps": config.steps},
+        seed=config.seed, device="cpu",
+    )  # fmt: skip
+    tree = parse(reward)
+    venv = make_venv(control.env, control.num_envs, needs=tree.needs)
+    model = make_model(control, adapted(DenseVectorReward(venv, tree), control))
+    model.set_logger(Logger(folder=None, output_formats=[]))
+    return model

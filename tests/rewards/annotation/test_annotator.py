@@ -125,6 +125,22 @@ def test_newest_first_in_batches(build, judge):
     assert judge.asked == [["x"], ["a", "d"], ["c", "b"]]
 
 
+def test_a_batch_fills_before_it_is_sent_unless_somebody_waits(build, judge, monkeypatch):
+    monkeypatch.setattr(worker_module, "_GATHERING", 60.0)
+    annotator = build(batch_size=3)
+    for letter in "ab":
+        annotator.labels(items(letter))
+    assert not judge.began.acquire(timeout=0.2)
+    annotator.labels(items("c"))
+    assert judge.began.acquire(timeout=30)
+    until(lambda: annotator.statistics.labelled == 3)
+    annotator.labels(items("d"))
+    assert annotator.wait(30)
+    annotator.labels(items("e"))
+    annotator.close()  # ends at once, and drops what waits
+    assert judge.asked == [["c", "b", "a"], ["d"]]
+
+
 def test_an_answer_that_cannot_be_read_is_asked_for_once_more_and_then_unknown(build, judge):
     judge.answer = lambda prompt: (
         "helpful" if "Reply with exactly one" in prompt and "key" in prompt else "Let me think"

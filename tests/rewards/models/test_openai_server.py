@@ -33,6 +33,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Handler)
         self.models = ["served-model"]
         self.has_chat = self.has_completions = True
+        self.takes_lists = True
         self.behaviour = "well"
         self.requests = []
         self.keys = set()
@@ -98,7 +99,10 @@ class Handler(BaseHTTPRequestHandler):
             server.most_under_way = max(server.most_under_way, server.under_way)
         try:
             server.may_answer.wait(60)
-            self.answer(request, chat=self.path == "/v1/chat/completions")
+            if self.path.endswith("/batch") or isinstance(request.get("prompt"), list):
+                self.answer_list(request, chat=self.path == "/v1/chat/completions/batch")
+            else:
+                self.answer(request, chat=self.path == "/v1/chat/completions")
         finally:
             with server.lock:
                 server.under_way -= 1
@@ -111,10 +115,27 @@ class Handler(BaseHTTPRequestHandler):
             return self.refuse(404, f"The model {request['model']!r} does not exist.")
         prompt = request["messages"][0]["content"] if chat else request["prompt"]
         behaviour = prompt.removeprefix("do ") if prompt.startswith("do ") else server.behaviour
-        choices = [{"index": 0, "message": {"role": "assistant", "content": "helpful"}}]
-        if not chat:
-            choices = [{"index": 0, "text": "helpful", "finish_reason": "stop", "logprobs": None}]
         usage = {"prompt_tokens": len(prompt), "completion_tokens": 1, "total_tokens": len(prompt) + 1}
+        self.behave(behaviour, [choice(0, chat)], usage)
+
+    def answer_list(self, request, chat):
+        """Answer all prompts in one response; one that misbehaves spoils it, as far as it would spoil its own."""
+        server = self.server
+        if not server.takes_lists or not (server.has_chat if chat else server.has_completions):
+            return self.refuse(404 if chat else 400, "no lists here")
+        if request["model"] not in server.models:
+            return self.refuse(404, f"The model {request['model']!r} does not exist.")
+        prompts = [messages[0]["content"] for messages in request["messages"]] if chat else request["prompt"]
+        asked = [prompt.removeprefix("do ") for prompt in prompts if prompt.startswith("do ")]
+        choices = [choice(index, chat) for index in range(len(prompts))]
+        for index, prompt in enumerate(prompts):
+            if prompt in ("do no text", "do number"):
+                choices[index] |= {"message": {"content": None}, "text": None}
+        usage = {"prompt_tokens": sum(map(len, prompts)), "completion_tokens": len(prompts)}
+        spoils = [one for one in asked if one not in ("no text", "number")]
+        self.behave(spoils[0] if spoils else server.behaviour, choices[::-1], usage)
+
+    def behave(self, behaviour, choices, usage):
         body = {"id": "1", "object": "completion", "created": 1, "model": "m", "choices": choices, "usage": usage}
         match behaviour:
             case "well":
@@ -145,16 +166,26 @@ class Handler(BaseHTTPRequestHandler):
                 self.reply(200, {**body, "choices": choices * 2})
             case "odd choices":
                 self.reply(200, {**body, "choices": {"text": "helpful"}})
+            case "odd numbers":
+                self.reply(200, {**body, "choices": [{**one, "index": [0]} for one in choices]})
+            case "one number":
+                self.reply(200, {**body, "choices": [{**one, "index": 0} for one in choices]})
             case "no text":
-                self.reply(200, {**body, "choices": [{"index": 0, "message": {"content": None}, "text": None}]})
+                self.reply(200, {**body, "choices": [{**one, "message": {}, "text": None} for one in choices]})
             case "number":
-                self.reply(200, {**body, "choices": [{"index": 0, "message": {"content": 7}, "text": 7}]})
+                self.reply(200, {**body, "choices": [{**one, "message": {"content": 7}, "text": 7} for one in choices]})
             case "odd usage":
                 self.reply(200, {**body, "usage": {"prompt_tokens": -5, "completion_tokens": "many"}})
             case "no usage":
                 self.reply(200, {key: value for key, value in body.items() if key != "usage"})
             case _:
                 raise AssertionError(behaviour)
+
+
+def choice(index, chat):
+    if chat:
+        return {"index": index, "message": {"role": "assistant", "content": "helpful"}}
+    return {"index": index, "text": "helpful", "finish_reason": "stop", "logprobs": None}
 
 
 @pytest.fixture
@@ -177,16 +208,86 @@ def build(server):
         judge.close()
 
 
-@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+ENDPOINTS = pytest.mark.parametrize("endpoint", ["chat", "completions"])
+LISTS = pytest.mark.parametrize("takes_lists", [True, False])
+
+
+@ENDPOINTS
 def test_both_endpoints(server, build, endpoint):
     judge = build(endpoint=endpoint)
     assert isinstance(judge, Judge)
-    assert judge.complete(["one", "three"]) == [Completion("helpful", 3, 1), Completion("helpful", 5, 1)]
+    assert [judge.complete([prompt]) for prompt in ("one", "three")] == [
+        [Completion("helpful", 3, 1)],
+        [Completion("helpful", 5, 1)],
+    ]
     assert judge.name == f"served-model#{endpoint}"
     assert judge.complete([]) == []
+    assert len(server.requests) == 2
     for path, request in server.requests:
         assert path == ("/v1/chat/completions" if endpoint == "chat" else "/v1/completions")
         assert (request["model"], request["temperature"], request["max_tokens"]) == ("served-model", 0, 8)
+
+
+@ENDPOINTS
+def test_many_prompts_go_in_few_requests(server, build, endpoint):
+    judge = build(endpoint=endpoint, concurrency=4, choice=("helpful", "not"))
+    prompts = ["prompt"] * 9 + ["longer"]
+    answers = judge.complete(prompts)
+    assert [answer.text for answer in answers] == ["helpful"] * 10
+    assert sum(answer.prompt_tokens for answer in answers) == 60
+    assert [answer.completion_tokens for answer in answers] == [1] * 10
+    assert len(server.requests) == 3
+    for path, request in server.requests:
+        assert path == ("/v1/chat/completions/batch" if endpoint == "chat" else "/v1/completions")
+        assert (request["model"], request["temperature"], request["max_tokens"]) == ("served-model", 0, 8)
+        assert request["structured_outputs"] == {"choice": ["helpful", "not"]}
+        assert len(request["messages" if endpoint == "chat" else "prompt"]) in (4, 2)
+
+
+def test_the_tokens_of_a_list_are_shared_evenly(build):
+    answers = build(endpoint="chat").complete(["one", "three", "four"])
+    assert [answer.prompt_tokens for answer in answers] == [4, 4, 4]
+    answers = build(endpoint="chat").complete(["one", "seven"] * 2 + ["x"])
+    assert [answer.prompt_tokens for answer in answers] == [4, 4, 3, 3, 3]
+
+
+@ENDPOINTS
+def test_a_server_that_takes_no_lists_is_asked_once_about_them(server, build, endpoint):
+    server.takes_lists = False
+    judge = build(endpoint=endpoint)
+    for _ in range(3):
+        assert [answer.text for answer in judge.complete(["one", "two", "three"])] == ["helpful"] * 3
+    assert len(server.requests) == 1 + 3 * 3
+
+
+@pytest.mark.parametrize("behaviour", ["odd numbers", "one number"])
+def test_an_answer_that_does_not_fit_the_list_is_not_used(server, build, behaviour):
+    server.behaviour = behaviour  # alone, nobody looks at the number
+    judge = build(endpoint="chat")
+    assert None not in judge.complete(["one", "two"])
+    assert len(server.requests) == 3
+    assert None not in judge.complete(["one", "two"])
+    assert len(server.requests) == 5
+
+
+def test_one_bad_prompt_does_not_end_lists(server, build):
+    judge = build(endpoint="chat")
+    assert [answer is None for answer in judge.complete(["one", "do refuse"])] == [False, True]
+    assert len(server.requests) == 3
+    assert None not in judge.complete(["one", "two", "three"])
+    assert len(server.requests) == 4
+    assert [answer is None for answer in judge.complete(["one", "do number", "two"])] == [False, True, False]
+    assert len(server.requests) == 5
+
+
+def test_trouble_with_a_list_does_not_end_lists(server, build):
+    judge = build(endpoint="chat")
+    server.behaviour = "overload"
+    with pytest.raises(JudgeError):
+        judge.complete(["one", "two"])
+    server.behaviour = "well"
+    assert None not in judge.complete(["one", "two"])
+    assert len(server.requests) == 4
 
 
 def test_a_model_with_a_template_is_asked_by_chat(server, build):
@@ -209,12 +310,13 @@ def test_what_changes_answers_is_in_the_name(build):
 
 
 def test_choices_and_thinking_are_passed_on(server, build):
-    build(endpoint="chat", choice=("yes", "no"), thinking=False).complete(["one"])
-    build(endpoint="completions", choice=("yes", "no"), thinking=False).complete(["one"])
-    (_, chat), (_, completion) = server.requests
-    assert chat["structured_outputs"] == completion["structured_outputs"] == {"choice": ["yes", "no"]}
-    assert chat["chat_template_kwargs"] == {"enable_thinking": False}
-    assert "chat_template_kwargs" not in completion
+    for endpoint in ("chat", "completions"):
+        judge = build(endpoint=endpoint, choice=("yes", "no"), thinking=False)
+        judge.complete(["one"])
+        judge.complete(["one", "two"])
+    assert [request["structured_outputs"] for _, request in server.requests] == [{"choice": ["yes", "no"]}] * 4
+    thoughts = [request.get("chat_template_kwargs") for _, request in server.requests]
+    assert thoughts == [{"enable_thinking": False}] * 2 + [None] * 2
 
 
 def test_the_key_comes_from_the_environment(server, build, monkeypatch):
@@ -235,16 +337,20 @@ SINGLE = ["refuse", "no choices", "two choices", "odd choices", "no text", "numb
 TROUBLE = ["fail", "overload", "forbid", "hang up", "half", "garbage"]
 
 
-@pytest.mark.parametrize("endpoint", ["chat", "completions"])
+@ENDPOINTS
+@LISTS
 @pytest.mark.parametrize("behaviour", SINGLE + TROUBLE)
-def test_one_bad_answer_leaves_the_others(build, endpoint, behaviour):
+def test_one_bad_answer_leaves_the_others(server, build, endpoint, takes_lists, behaviour):
+    server.takes_lists = takes_lists
     judge = build(endpoint=endpoint)
     answers = judge.complete(["fine", f"do {behaviour}", "good"])
     assert [answer and answer.text for answer in answers] == ["helpful", None, "helpful"]
 
 
+@LISTS
 @pytest.mark.parametrize("behaviour", TROUBLE)
-def test_a_server_in_trouble_is_an_error(server, build, behaviour):
+def test_a_server_in_trouble_is_an_error(server, build, takes_lists, behaviour):
+    server.takes_lists = takes_lists
     judge = build(endpoint="chat", concurrency=2)
     server.behaviour = behaviour
     with pytest.raises(JudgeError, match="fails"):
@@ -278,8 +384,10 @@ def test_a_server_that_hangs_runs_into_the_time_limit(server, build):
 
 
 def test_requests_at_once_are_bounded_over_all_callers(server, build):
+    server.takes_lists = False
     judge = build(endpoint="chat", concurrency=5)
-    assert judge.name
+    judge.complete(["one", "two"])
+    server.requests.clear()
     server.may_answer.clear()
     callers = [threading.Thread(target=judge.complete, args=(["prompt"] * 10,)) for _ in range(3)]
     for caller in callers:
@@ -293,6 +401,22 @@ def test_requests_at_once_are_bounded_over_all_callers(server, build):
         caller.join(60)
     assert server.most_under_way == 5
     assert len(server.requests) == 30
+
+
+def test_prompts_at_once_are_bounded_over_all_callers(server, build):
+    judge = build(endpoint="chat", concurrency=5)
+    assert judge.name
+    server.may_answer.clear()
+    callers = [threading.Thread(target=judge.complete, args=(["prompt"] * size,)) for size in (3, 3, 2, 1, 7)]
+    for caller in callers:
+        caller.start()
+    waiting = threading.Event()
+    waiting.wait(0.3)
+    assert sum(len(request["messages"]) for _, request in server.requests) <= 5
+    server.may_answer.set()
+    for caller in callers:
+        caller.join(60)
+        assert not caller.is_alive()
 
 
 def test_no_server_at_all_and_then_a_server():
@@ -341,7 +465,7 @@ def test_close_aborts_what_is_under_way(server, build):
     asker = threading.Thread(target=ask)
     asker.start()
     waiting = threading.Event()
-    while server.under_way < 3:
+    while server.under_way < 1:
         waiting.wait(0.01)
     judge.close()
     judge.close()

@@ -45,8 +45,8 @@ def judge_folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def servers(judge_folder):
-    """Start the server, and give a function that kills it and starts it again on its port."""
-    opened = [start_server(judge_folder)]
+    """Start a server that gives way, and give a function that kills it and starts one that does not on its port."""
+    opened = [start_server(judge_folder, nice=1)]
     running = [opened[0].__enter__()]
 
     def restart():

