@@ -145,15 +145,17 @@ class LedgerSummary:
             self._sums[name] = self._sums.get(name, np.zeros(5)) + line
 
     def metrics(self) -> dict[str, float]:
-        """Return, for each term, the mean of raw, shaped and contribution over its valid rows, and the valid share.
+        """Return, for each term, the mean of raw, shaped and contribution over its valid rows, and what had no score.
 
         Returns:
-            ``terms/<name>/raw``, ``/shaped``, ``/contribution`` (weight times shaped) and ``/valid`` in [0, 1]. A term
-            without a valid row has only ``/valid``: its mean is unknown, not 0.
+            ``terms/<name>/raw``, ``/shaped``, ``/contribution`` (weight times shaped), ``/valid``, the share of rows
+            with a score, in [0, 1], and ``/unknown``, the number of rows without one. A term without a valid row has
+            the last two only: its mean is unknown, not 0.
         """
         metrics: dict[str, float] = {}
         for name, (raw, shaped, contribution, known, total) in self._sums.items():
             metrics[f"terms/{name}/valid"] = float(known / total) if total else 0.0
+            metrics[f"terms/{name}/unknown"] = float(total - known)
             if known:
                 metrics[f"terms/{name}/raw"] = float(raw / known)
                 metrics[f"terms/{name}/shaped"] = float(shaped / known)

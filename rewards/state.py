@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from typing import Any
 
 import numpy as np
@@ -15,8 +17,8 @@ class RewardState:
     """The memory of a reward tree: one dict a node, in the shape of the tree.
 
     Whoever applies a reward (a wrapper, a trainer, a test) owns one state. A node finds its own memory through
-    ``memory`` and hands ``child(i)`` to its i-th child. Values are numpy arrays, numbers, strings, lists and dicts, so
-    that ``state_dict`` can be written as JSON.
+    ``memory`` and hands ``child(i)`` to its i-th child. Values are numpy arrays of numbers or booleans, numbers,
+    strings, lists and dicts, so that ``state_dict`` can be written as JSON.
 
     Example:
         >>> state = RewardState()
@@ -108,7 +110,15 @@ class RewardState:
         return began
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the memory of the whole tree as plain JSON values."""
+        """Return the memory of the whole tree as plain JSON values.
+
+        Returns:
+            ``memory`` and ``children``. An array is ``{"__array__": dtype, "shape": [...], "base64": text}`` with its
+            bytes in little-endian and C order, so that it is read back bit for bit, at a fraction of a list's size.
+
+        Raises:
+            RewardiumError: When a node remembers an array of something else than numbers and booleans.
+        """
         return {
             "memory": _to_plain(self.memory),
             "children": {str(index): child.state_dict() for index, child in self._children.items()},
@@ -116,20 +126,47 @@ class RewardState:
 
     @classmethod
     def from_state_dict(cls, plain: dict[str, Any]) -> RewardState:
-        """Rebuild a state from what ``state_dict`` returned."""
+        """Rebuild a state from what ``state_dict`` returned.
+
+        Args:
+            plain: The plain values; those in which arrays are lists of numbers, as they once were, are read too.
+
+        Returns:
+            The state; nothing in it is shared with ``plain``.
+
+        Raises:
+            RewardiumError: When it is no such state, or a value in it is garbled.
+        """
+        try:
+            return cls._read(plain)
+        except RecursionError:
+            raise RewardiumError("the state of a reward is nested too deeply to be one") from None
+
+    @classmethod
+    def _read(cls, plain: Any) -> RewardState:
+        if not isinstance(plain, dict) or not plain.keys() >= {"memory", "children"}:
+            raise RewardiumError("the state of a reward is a mapping with 'memory' and 'children'")
+        memory, children = _from_plain(plain["memory"]), plain["children"]
+        if not isinstance(memory, dict) or not isinstance(children, dict):
+            raise RewardiumError("in the state of a reward 'memory' and 'children' must be mappings")
+        if not all(isinstance(index, str) and _INDEX.fullmatch(index) for index in children):
+            raise RewardiumError("in the state of a reward the children are named by their index")
         state = cls()
-        state.memory = _from_plain(plain["memory"])
-        state._children = {int(index): cls.from_state_dict(child) for index, child in plain["children"].items()}
+        state.memory = memory
+        state._children = {int(index): cls._read(child) for index, child in children.items()}
         return state
 
 
 # Keys that the plain form gives a meaning to: a dict that has one of its own is wrapped.
 _MARKERS = {"__array__", "__dict__"}
+_INDEX = re.compile(r"[0-9]{1,9}")
+# Booleans, integers, floats and complex numbers. NumPy reads far more from a text than the name of a type.
+_DTYPE = re.compile(r"[<>|=]?[biufc][0-9]{1,2}")
 
 
 def _to_plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return {"__array__": value.dtype.str, "data": value.tolist()}
+        return _array_to_plain(value)
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
@@ -139,10 +176,46 @@ def _to_plain(value: Any) -> Any:
 
 
 def _from_plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        if "__array__" in value:
-            return np.array(value["data"], dtype=value["__array__"])
-        if "__dict__" in value:
-            return {key: _from_plain(item) for key, item in value["__dict__"].items()}
-        return {key: _from_plain(item) for key, item in value.items()}
-    return [_from_plain(item) for item in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_from_plain(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "__array__" in value:
+        return _array_from_plain(value)
+    inner = value.get("__dict__", value)
+    if not isinstance(inner, dict):
+        raise RewardiumError("in the state of a reward '__dict__' must hold a mapping")
+    return {key: _from_plain(item) for key, item in inner.items()}
+
+
+def _array_to_plain(array: NDArray[Any]) -> dict[str, Any]:
+    if not _DTYPE.fullmatch(array.dtype.str):
+        raise RewardiumError(f"a reward can remember arrays of numbers and booleans, not of {array.dtype}")
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    text = base64.b64encode(little.tobytes()).decode("ascii")
+    return {"__array__": little.dtype.str, "shape": list(array.shape), "base64": text}
+
+
+def _array_from_plain(plain: dict[str, Any]) -> NDArray[Any]:
+    """Read an array into memory of its own, in the machine's byte order."""
+    name = plain["__array__"]
+    if not isinstance(name, str) or not _DTYPE.fullmatch(name):
+        raise RewardiumError(f"the state of a reward holds an array of an unknown type: {str(name)[:50]!r}")
+    try:
+        stored = np.dtype(name)
+        dtype = stored.newbyteorder("=")
+        if "base64" not in plain:
+            return np.array(plain["data"], dtype=dtype)
+        flat = np.frombuffer(base64.b64decode(plain["base64"], validate=True), dtype=stored)
+        if stored.kind == "b" and flat.view(np.uint8).max(initial=0) > 1:
+            raise ValueError("a boolean is 0 or 1")
+        return flat.astype(dtype).reshape(_shape(plain["shape"]))
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise RewardiumError(f"the state of a reward holds an array that cannot be read: {str(error)[:200]}") from error
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    """Check a shape: a -1, which NumPy would replace by whatever fits, is none."""
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"its shape must be a list of sizes, got {str(shape)[:50]!r}")
+    return tuple(shape)

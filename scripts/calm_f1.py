@@ -3,19 +3,23 @@
     python scripts/calm_f1.py --judge http://127.0.0.1:8000/v1 --name first
 
 Steps of KeyRoom are collected with a random policy and with one that knows the way, so that there are steps of each
-kind. The judge, some baselines and the truth with known shares of mistakes are compared by accuracy, precision, recall
+kind. The judges, some baselines and the truth with known shares of mistakes are compared by accuracy, precision, recall
 and F1. Verdicts are kept in the run folder: the same command with --resume asks for those only that are missing.
+--page writes what came out as a page of the documentation.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import shlex
+import statistics
 import sys
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -56,8 +60,8 @@ Verdicts = Sequence[bool | float | None]
 class Config:
     """Measure how well a judge tells which steps achieve which subgoals."""
 
-    judge: str = "scripted:keyword?error=0.1"
-    """The judge: an http address, transformers:FOLDER, or scripted:NAME."""
+    judge: tuple[str, ...] = ("scripted:keyword?error=0.1",)
+    """The judges, one after another: each an http address, transformers:FOLDER, or scripted:NAME."""
     name: str = "calm-f1"
     """Name of the run."""
     runs: Path = Path("runs")
@@ -66,6 +70,8 @@ class Config:
     """Go on in a run folder that holds something: verdicts that are there are not asked for again."""
     cache: Path | None = None
     """File of verdicts; by default labels.sqlite in the run folder."""
+    page: Path | None = None
+    """Also write a page of the documentation to this file."""
 
     envs: tuple[str, ...] = (
         "rewardium/MiniHack-KeyRoom-S5-v0",
@@ -114,8 +120,9 @@ class Config:
         Raises:
             RewardiumError: Naming the field.
         """
-        if not (self.envs and self.seeds and self.subgoals and self.views):
-            raise RewardiumError("envs, seeds, subgoals and views need at least one entry each")
+        for name in ("judge", "envs", "seeds", "subgoals", "views"):
+            if isinstance(getattr(self, name), str) or not getattr(self, name):
+                raise RewardiumError(f"{name} needs at least one entry, got {getattr(self, name)!r}")
         if self.transitions < 1 or self.pool < 1 or self.bootstrap < 1:
             raise RewardiumError("transitions, pool and bootstrap must be at least 1")
         shares = (self.positives, self.oracle_noise, *self.error_rates)
@@ -354,6 +361,14 @@ def noisy_verdicts(
     ]
 
 
+NOISE = "truth, "
+
+
+def noise_name(false_positives: float, false_negatives: float) -> str:
+    """Name the truth with mistakes."""
+    return f"{NOISE}{false_positives:.0%} FP, {false_negatives:.0%} FN"
+
+
 def baselines(
     config: Config, truths: Mapping[str, Sequence[bool]], rates: Mapping[str, float]
 ) -> Iterator[tuple[str, dict[str, list[bool]]]]:
@@ -367,7 +382,7 @@ def baselines(
     for fp in config.error_rates:
         for fn in config.error_rates:
             verdicts = {key: noisy_verdicts(truth, fp, fn, draws(key)) for key, truth in truths.items()}
-            yield f"truth, {fp:.0%} FP, {fn:.0%} FN", verdicts
+            yield noise_name(fp, fn), verdicts
 
 
 # Counting.
@@ -443,7 +458,7 @@ def report(config: Config, pool: Sequence[Step], steps: Sequence[Step], rows: Se
 A random policy and one that knows the way, with {config.oracle_noise:.0%} random actions, play in turn.
 The truth is read from the game's state.
 
-- Judge: `{config.judge}`
+- Judges: {", ".join(f"`{judge}`" for judge in config.judge)}
 - Environments: {", ".join(f"`{env}`" for env in config.envs)}
 - In brackets: {0.95:.0%} intervals of a bootstrap over episodes ({config.bootstrap} draws).
 - *Precision as met*: the sample has more positives than a policy meets. This is the precision at the rates among all
@@ -546,6 +561,195 @@ def result_of(config: Config, pool: Sequence[Step], steps: Sequence[Step], rows:
     }
 
 
+# The page of the documentation.
+
+
+def page(config: Config, pool: Sequence[Step], steps: Sequence[Step], rows: Sequence[Row]) -> str:
+    """Write what a reader of the documentation wants to know: what was judged, the tables, and what they show."""
+    told = [*silence(config, pool, steps), None]
+    sections = "\n\n".join(section(name, rows, line) for name, line in zip([*config.events, ALL], told, strict=True))
+    return f"""# Which steps achieve a subgoal: judges against the game's state
+
+CALM pays a step on which a judge says that a subgoal was achieved. Here such verdicts are compared with the truth,
+which `track_events` reads from the game's state and no reward may see. The judges are asked through the very source
+that pays agents, `achieved`. This page is generated:
+
+```bash
+{command_of(config)}
+```
+
+## What is judged
+
+{introduction(config, pool, steps)}
+
+{
+        table_of(
+            ["subgoal", "achieved, of the judged steps", "base rate among all steps", "of them in silence"],
+            silence(config, pool, steps),
+        )
+    }
+
+*In silence*: the step shows no message and no change of the inventory. `message` shows a judge these two,
+`crop` also the action and the map around the agent, `caption` everything.
+
+A judge is asked about a text once, and its verdict holds for every step that shows it. Where there are few texts, one
+mistake decides a row. The seeds share the judge and its mistakes, so that the spread over seeds does not hold what
+another draw of mistakes would change.
+
+{table_of(["shown", "distinct texts", "steps that show the most frequent one"], repeats(config, steps))}
+
+## How to read the tables
+
+- *Precision*, *recall*, *F1*: over all judged steps; in brackets {0.95:.0%} of a bootstrap over episodes.
+- *F1 by seed*: mean and standard deviation (n - 1) over the seeds, each with games, policies and draws of its own; a
+  seed for which F1 is not defined is left out, and how many were not is said.
+- *Precision as met*: at the base rate of all steps, from recall and false-positive rate. It is the share of an
+  agent's payments that would be deserved.
+- *Unknown*: steps without a verdict. They enter no rate. "-": not defined.
+- `scripted:keyword` is a rule that looks for words of the game; with `error=0.1` it gives a wrong answer to a tenth of
+  the questions, the same question always the same answer.
+- *Random, as often as met* says yes as often as the subgoal is achieved, whatever it is shown.
+
+{sections}
+
+## Mistakes at base rates
+
+The truth with a share of false positives (rows) and of false negatives (columns), over all subgoals: F1 on the judged
+steps, and behind the slash the precision as met. No judge is asked.
+
+{table_of(*noise_grid(config, rows))}
+
+## What this shows, and what not
+
+{conclusions(config, rows)}
+"""
+
+
+def introduction(config: Config, pool: Sequence[Step], steps: Sequence[Step]) -> str:
+    """Say which steps are judged."""
+    episodes, envs = len({step.episode for step in pool}), ", ".join(f"`{short(env)}`" for env in config.envs)
+    return wrapped(
+        f"{len(steps)} steps of {envs}, drawn from {len(pool)} steps of {episodes} episodes with {len(config.seeds)} "
+        f"seeds; a random policy, and one that knows the way and takes {config.oracle_noise:.0%} of its actions at "
+        f"random, play in turn. Up to {config.positives:.0%} of the drawn steps achieve some subgoal: far more than an "
+        "agent meets, so that there is something to count."
+    )
+
+
+def section(subgoal: str, rows: Sequence[Row], silent: Sequence[str] | None) -> str:
+    """Write one subgoal's table."""
+    title = "All subgoals together" if silent is None else f"{subgoal[0].upper()}{subgoal[1:]}"
+    told = "" if silent is None else f"\n{silent[1]} steps, base rate {silent[2]}.\n"
+    table = [page_cells(row) for row in rows if row.subgoal == subgoal and not is_noise(row)]
+    return f"## {title}\n{told}\n{table_of(PAGE_HEADER, table)}"
+
+
+PAGE_HEADER = ("judge", "shown", "precision", "recall", "F1", "F1 by seed", "precision as met", "unknown")
+
+
+def page_cells(row: Row) -> list[str]:
+    """Write a row of a subgoal's table."""
+    names = ("precision", "recall", "f1")
+    rates = [f"{number(METRICS[name](row.counts))}{interval(row.intervals[name])}" for name in names]
+    label = f"`{row.annotator}`" if row.view else row.annotator
+    return [label, row.view or "-", *rates, spread(row.f1_by_seed), number(row.precision_met), str(row.counts.unknown)]
+
+
+def spread(values: Sequence[float | None]) -> str:
+    """Write mean and deviation over seeds, and how many there are where some have none."""
+    known = [value for value in values if value is not None]
+    if not known:
+        return "-"
+    deviation = f" ± {statistics.stdev(known):.3f}" if len(known) > 1 else ""
+    few = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
+    return f"{statistics.mean(known):.3f}{deviation}{few}"
+
+
+def is_noise(row: Row) -> bool:
+    """Say whether a row is the truth with mistakes, which the page shows apart."""
+    return row.annotator.startswith(NOISE)
+
+
+def noise_grid(config: Config, rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the table of false positives by false negatives."""
+    found = {row.annotator: row for row in rows if row.subgoal == ALL}
+    lines = []
+    for fp in config.error_rates:
+        cells = [found[noise_name(fp, fn)] for fn in config.error_rates]
+        lines.append([f"{fp:.0%} FP", *(f"{number(row.counts.f1)} / {number(row.precision_met)}" for row in cells)])
+    return ["", *(f"{fn:.0%} FN" for fn in config.error_rates)], lines
+
+
+def conclusions(config: Config, rows: Sequence[Row]) -> str:
+    """Say what the tables show, from their figures, and what they cannot show."""
+    together = [row for row in rows if row.subgoal == ALL and row.view and row.annotator in config.judge]
+    told = [
+        *(f"`{row.annotator}`, shown the {row.view}: {in_words(row)}" for row in together),
+        "What happens in silence cannot be read in a message, whoever judges: recall on such a subgoal says nothing "
+        "about the judge. By default `achieved` does not even ask there (`changed_only`).",
+        "Achievements are rare, so that false positives decide what a yes is worth: compare *F1* with *precision as "
+        "met*, and the rows of the last table with its columns. Paying a subgoal once an episode limits the harm.",
+    ]
+    hidden = [
+        "How well a large language model judges. None is asked here; `--judge URL` asks one.",
+        "That the rule is good: its words were written for this game, and its error rates are put in by hand.",
+        *trained_judge_note(config),
+        "How well an agent learns from such verdicts, nor anything about other games or other subgoals.",
+    ]
+    return "\n".join(["It shows:", "", *map(bullet, told), "", "It does not show:", "", *map(bullet, hidden)])
+
+
+def in_words(row: Row) -> str:
+    """Say what a judge's row over all subgoals means."""
+    counts = row.counts
+    if not counts.known:
+        return "no verdict."
+    if not counts.true_positives + counts.false_positives:
+        return "never a yes, so that an agent would never be paid."
+    return (
+        f"F1 {number(counts.f1)} where achievements are frequent. Where they are as rare as in play, "
+        f"{0.0 if row.precision_met is None else row.precision_met:.0%} of its yeses are deserved."
+    )
+
+
+def trained_judge_note(config: Config) -> list[str]:
+    """Say of the small judge that ships that it was taught what it is asked here."""
+    if not any("judges/game" in judge for judge in config.judge):
+        return []
+    return [
+        "That the [small judge](game_judge.md) understands anything: it was taught this question on whole captions, "
+        "some from these very rooms, labelled by a table of sentences. A text of another form, such as the bare "
+        "message, and sentences that the table lacks are new to it."
+    ]
+
+
+def bullet(text: str) -> str:
+    """Write an item of a list."""
+    return textwrap.fill(f"- {text}", 120, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def wrapped(text: str) -> str:
+    """Write a paragraph."""
+    return textwrap.fill(text, 120, break_long_words=False, break_on_hyphens=False)
+
+
+def command_of(config: Config) -> str:
+    """Write the command that measures with these settings, its lines not too long."""
+    default, parts = Config(), []
+    for item in fields(config):
+        value = getattr(config, item.name)
+        if value == getattr(default, item.name) or item.name in ("resume", "runs", "cache"):
+            continue
+        values = value if isinstance(value, tuple) else () if value is True else (value,)
+        parts.append(shlex.join([f"--{item.name.replace('_', '-')}", *map(str, values)]))
+    return " \\\n    ".join(["python scripts/calm_f1.py", *parts])
+
+
+def short(env: str) -> str:
+    """Return an environment's id without what all of them have."""
+    return env.removeprefix("rewardium/").removesuffix("-v0")
+
+
 def show(rows: Sequence[Row], console: Console) -> None:
     """Print the rows over all subgoals."""
     table = Table(title="verdicts on all subgoals, against the truth")
@@ -574,14 +778,17 @@ def run(config: Config, console: Console) -> list[Row]:
             for subgoal in config.events
         }
         annotators: list[tuple[str, str, Mapping[str, Verdicts]]] = []
-        asked = [("judge", config.judge, view) for view in config.views] + [("keyword rule", RULE, "message")]
-        for label, judge, view in asked:
-            bar = progress.add_task(f"{label}, {view}")
+        asked: list[tuple[str, View]] = [(judge, view) for judge in config.judge for view in config.views]
+        for judge, view in dict.fromkeys([*asked, (RULE, "message")]):
+            bar = progress.add_task(f"{judge}, {view}")
             verdicts = ask(config, judge, view, steps, partial(show_progress, progress, bar))
-            annotators.append((label, view, verdicts))
+            annotators.append((judge, view, verdicts))
     annotators += [(name, "", verdicts) for name, verdicts in baselines(config, truths, rates)]
     rows = [row for name, view, given in annotators for row in rows_of(config, name, view, steps, truths, given, rates)]
     (config.folder / "report.md").write_text(report(config, pool, steps, rows), encoding="utf-8")
+    if config.page is not None:
+        config.page.parent.mkdir(parents=True, exist_ok=True)
+        config.page.write_text(page(config, pool, steps, rows), encoding="utf-8")
     result = json.dumps(result_of(config, pool, steps, rows), indent=2)
     (config.folder / "result.json").write_text(result + "\n", encoding="utf-8")
     folder.write_episodes(0, [judged(step, number, config, annotators) for number, step in enumerate(steps)])

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -17,6 +19,11 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.reward import Reward
 
 logger = logging.getLogger(__name__)
+
+PATIENCE = 120.0
+"""Seconds for which a judge may do nothing but fail before a run that waits for it goes on without its labels."""
+_POLL = 0.2
+_DONE = ("/labelled", "/recalled", "/unknown")
 
 
 @runtime_checkable
@@ -101,10 +108,48 @@ def _numbers(prefix: str, value: Any) -> dict[str, float]:
 
 
 def drain(reward: Reward) -> None:
-    """Wait until no source has background work left."""
-    for node in nodes(reward):
-        if isinstance(node, Drainable):
-            node.drain()
+    """Wait until no source has background work left.
+
+    A judge that takes its time is waited for. One that does nothing but fail for ``PATIENCE`` seconds is left: what it
+    was asked stays queued, and the next calls do not wait for it either, until it has caught up.
+    """
+    name = f"drain {id(reward)}"
+    earlier = next((thread for thread in threading.enumerate() if thread.name == name), None)
+    if earlier is not None:
+        earlier.join(_POLL)
+        return
+    errors: list[BaseException] = []
+    thread = threading.Thread(target=_drain_all, args=(reward, errors), name=name, daemon=True)
+    thread.start()
+    since, before = time.monotonic(), _done_and_failed(reward)
+    while thread.is_alive():
+        thread.join(_POLL)
+        now = _done_and_failed(reward)
+        if now[0] != before[0]:
+            since, before = time.monotonic(), now
+        elif now[1] > before[1] and time.monotonic() - since >= PATIENCE:
+            logger.warning("a judge has only failed for %.0f s; training goes on without its labels", PATIENCE)
+            return
+    for error in errors:
+        raise error
+
+
+def _drain_all(reward: Reward, errors: list[BaseException]) -> None:
+    try:
+        for node in nodes(reward):
+            if isinstance(node, Drainable):
+                node.drain()
+    except BaseException as error:  # raised again by who waits
+        errors.append(error)
+
+
+def _done_and_failed(reward: Reward) -> tuple[float, float]:
+    """Return how many questions are done with, and how often judges failed."""
+    figures = statistics(reward)
+    return (
+        sum(value for name, value in figures.items() if name.endswith(_DONE)),
+        sum(value for name, value in figures.items() if name.startswith("annotator/") and name.endswith("/failures")),
+    )
 
 
 def close(reward: Reward) -> None:
@@ -130,8 +175,13 @@ def learned(reward: Reward) -> dict[str, Any]:
     return {str(node): dict(node.state_dict()) for node in nodes(reward) if isinstance(node, Learns)}
 
 
-def load_learned(reward: Reward, state: Mapping[str, Any]) -> None:
+def load_learned(reward: Reward, state: Mapping[str, Any], *, known_only: bool = False) -> None:
     """Give the sources back what they had learned.
+
+    Args:
+        reward: The reward.
+        state: What ``learned`` returned.
+        known_only: Let sources begin anew that are not in the state, since the run goes on with another reward.
 
     Raises:
         RewardiumError: When a source that learns is not in the state: the run had another reward.
@@ -139,5 +189,7 @@ def load_learned(reward: Reward, state: Mapping[str, Any]) -> None:
     for node in nodes(reward):
         if isinstance(node, Learns):
             if str(node) not in state:
+                if known_only:
+                    continue
                 raise RewardiumError(f"the checkpoint holds nothing that {node} has learned: the reward has changed")
             node.load_state_dict(state[str(node)])

@@ -6,7 +6,7 @@ import re
 import zlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal
 
 import gymnasium as gym
@@ -68,7 +68,7 @@ class Planes:
         return np.equal(classes, self._numbers).view(np.uint8) * np.uint8(255)
 
 
-@cache
+@lru_cache(maxsize=65_536)  # numbers and names are words too
 def _words_place(word: str) -> int:
     return zlib.crc32(word.encode("utf-8")) % MESSAGE_SIZE
 

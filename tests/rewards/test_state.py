@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import Transition, TransitionBatch
@@ -111,3 +112,166 @@ def test_keys_that_look_like_markers_survive_the_round_trip():
     assert copy["__array__"] == 1
     assert copy["__dict__"] == {"__array__": [2]}
     assert copy["plain"].tolist() == [3]
+
+
+numbers = st.one_of(
+    arrays.boolean_dtypes(),
+    arrays.integer_dtypes(endianness="?"),
+    arrays.unsigned_integer_dtypes(endianness="?"),
+    arrays.floating_dtypes(endianness="?"),
+    arrays.complex_number_dtypes(endianness="?"),
+)
+
+
+@given(arrays.arrays(numbers, arrays.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)))
+def test_an_array_is_read_back_bit_for_bit(array):
+    state = RewardState()
+    state.memory["array"] = array
+    after = RewardState.from_state_dict(json.loads(json.dumps(state.state_dict()))).memory["array"]
+    native = array.astype(array.dtype.newbyteorder("="))
+    assert (after.dtype, after.shape) == (native.dtype, native.shape)
+    assert after.tobytes() == native.tobytes()  # the bits of every NaN and the sign of every zero too
+    assert after.flags.writeable
+
+
+def test_the_bytes_are_little_endian_in_the_order_of_rows():
+    state = RewardState()
+    state.memory["array"] = np.asfortranarray(np.array([[1, 2], [3, 256]], dtype=">u2"))
+    assert state.state_dict()["memory"]["array"] == {"__array__": "<u2", "shape": [2, 2], "base64": "AQACAAMAAAE="}
+
+
+def test_a_memory_of_networks_is_little_more_than_its_bytes():
+    state = RewardState()
+    state.memory["weights"] = np.random.default_rng(0).standard_normal((128, 64)).astype(np.float32)
+    assert len(json.dumps(state.state_dict())) < 1.4 * state.memory["weights"].nbytes
+
+
+@pytest.mark.parametrize(
+    ("plain", "array"),
+    [
+        ({"__array__": "<f8", "data": [1.0, float("nan")]}, np.array([1.0, np.nan])),
+        ({"__array__": "<i8", "data": [[1], [2]]}, np.array([[1], [2]])),
+        ({"__array__": "|b1", "data": [True, False]}, np.array([True, False])),
+        ({"__array__": "<f4", "data": []}, np.array([], dtype=np.float32)),
+    ],
+    ids=["floats", "integers", "booleans", "empty"],
+)
+def test_arrays_of_old_checkpoints_are_read(plain, array):
+    after = RewardState.from_state_dict({"memory": {"array": plain}, "children": {}}).memory["array"]
+    assert after.dtype == array.dtype
+    np.testing.assert_array_equal(after, array)
+
+
+GOOD = {"__array__": "<f4", "shape": [1], "base64": "AACAPw=="}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"__array__": "<f3"},
+        {"__array__": "O"},
+        {"__array__": "<f4,(1000000000)<f4"},
+        {"__array__": ["<f4"]},
+        {"__array__": None},
+        {"__array__": "<f8"},
+        {"__array__": "|b1", "shape": [4]},
+        {"shape": [2]},
+        {"shape": [-1]},
+        {"shape": [True]},
+        {"shape": [1.0]},
+        {"shape": 1},
+        {"shape": [10**30, 0]},
+        {"shape": [1] * 100},
+        {"shape": None},
+        {"base64": "AACAPw"},
+        {"base64": "AACA\nPw=="},
+        {"base64": "é"},
+        {"base64": 7},
+        {"base64": ""},
+    ],
+    ids=str,
+)
+def test_a_garbled_array_is_one_error(change):
+    assert RewardState.from_state_dict({"memory": {"x": GOOD}, "children": {}}).memory["x"].tolist() == [1.0]
+    with pytest.raises(RewardiumError, match="the state of a reward holds an array"):
+        RewardState.from_state_dict({"memory": {"x": {**GOOD, **change}}, "children": {}})
+
+
+@pytest.mark.parametrize("data", [None, ["x"], [[1], [1, 2]], {"a": 1}, [10**400]], ids=str)
+def test_a_garbled_list_of_an_old_checkpoint_is_one_error(data):
+    with pytest.raises(RewardiumError, match="the state of a reward holds an array"):
+        RewardState.from_state_dict({"memory": {"x": {"__array__": "<i8", "data": data}}, "children": {}})
+
+
+def nested(depth):
+    plain = {"memory": {}, "children": {}}
+    for _ in range(depth):
+        plain = {"memory": {}, "children": {"0": plain}}
+    return plain
+
+
+@pytest.mark.parametrize(
+    "plain",
+    [
+        None,
+        [],
+        {},
+        {"memory": {}},
+        {"memory": [], "children": {}},
+        {"memory": GOOD, "children": {}},
+        {"memory": {"x": {"__dict__": 3}}, "children": {}},
+        {"memory": {}, "children": []},
+        {"memory": {}, "children": {"one": {"memory": {}, "children": {}}}},
+        {"memory": {}, "children": {"0": 3}},
+        nested(20_000),
+    ],
+    ids=[
+        "none",
+        "list",
+        "empty",
+        "no children",
+        "memory is a list",
+        "memory is an array",
+        "wrapped number",
+        "children are a list",
+        "child without a number",
+        "child is a number",
+        "nested",
+    ],
+)
+def test_what_is_no_state_is_one_error(plain):
+    with pytest.raises(RewardiumError, match="state of a reward"):
+        RewardState.from_state_dict(plain)
+
+
+garbled = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(["<f4", "AACAPw=="]),
+    lambda items: (
+        st.lists(items, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["memory", "children", "__array__", "__dict__", "shape", "base64", "data", "0"]), items
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(memory=garbled, children=garbled)
+def test_whatever_is_read_gives_a_state_or_the_one_error(memory, children):
+    try:
+        state = RewardState.from_state_dict({"memory": {"x": memory}, "children": children})
+    except RewardiumError:
+        return
+    assert isinstance(state, RewardState)
+
+
+def test_an_array_of_objects_is_refused_where_it_is_written():
+    state = RewardState()
+    state.memory["x"] = np.array([None])
+    with pytest.raises(RewardiumError, match="not of object"):
+        state.state_dict()

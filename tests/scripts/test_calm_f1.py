@@ -165,6 +165,8 @@ def test_numbers_that_are_not_defined_are_no_zeros(script, tmp_path, steps):
 @pytest.mark.parametrize(
     "arguments",
     [
+        {"judge": ()},
+        {"judge": "scripted:keyword"},
         {"envs": ()},
         {"seeds": ()},
         {"subgoals": ()},
@@ -187,7 +189,7 @@ def test_settings(script, arguments):
 def test_the_whole_way_on_the_game(script, tmp_path):
     pytest.importorskip("minihack")
     settings = script.Config(
-        judge="scripted:keyword?error=0.05",
+        judge=("scripted:keyword?error=0.05", "scripted:nonsense"),
         runs=tmp_path,
         envs=("rewardium/MiniHack-KeyRoom-S5-v0",),
         transitions=64,
@@ -195,20 +197,63 @@ def test_the_whole_way_on_the_game(script, tmp_path):
         seeds=(0,),
         bootstrap=50,
         error_rates=(0.0, 0.3),
+        page=tmp_path / "docs" / "page.md",
     )
     rows = script.run(settings, Console(quiet=True))
     by_name = {(row.annotator, row.view, row.subgoal): row for row in rows}
     exact = by_name["truth, 0% FP, 0% FN", "", "all"]
     assert exact.counts.f1 == 1.0
     assert exact.counts.known == 64 * len(settings.subgoals)
-    key = by_name["keyword rule", "message", "pick up the key"]
+    key = by_name["scripted:keyword", "message", "pick up the key"]
     assert key.counts.true_positives > 0
     assert key.counts.precision == 1.0
     result = json.loads((settings.folder / "result.json").read_text(encoding="utf-8"))
     assert len(result["rows"]) == len(rows)
-    assert (settings.folder / "report.md").read_text(encoding="utf-8").count("| judge |") == 3 * 6
+    report = (settings.folder / "report.md").read_text(encoding="utf-8")
+    assert report.count("| scripted:keyword?error=0.05 |") == report.count("| scripted:nonsense |") == 3 * 6
+    page = settings.page.read_text(encoding="utf-8")
+    assert page.count("| `scripted:nonsense` |") == 3 * 6
+    assert "--judge 'scripted:keyword?error=0.05' scripted:nonsense" in page
+    assert "None is asked here" in page
     assert len((settings.folder / "episodes.jsonl").read_text(encoding="utf-8").splitlines()) == 64
     with pytest.raises(RewardiumError, match="--resume"):
         script.run(settings, Console(quiet=True))
     assert script.run(dataclasses.replace(settings, resume=True), Console(quiet=True)) == rows
     assert len((settings.folder / "episodes.jsonl").read_text(encoding="utf-8").splitlines()) == 64
+
+
+def test_the_page_has_its_figures_from_the_rows(script, tmp_path, steps):
+    settings = config(
+        script, tmp_path, judge=("scripted:a", "scripted:b"), views=("message",), seeds=(0, 1), bootstrap=20,
+        error_rates=(0.0, 0.1), transitions=8,
+    )  # fmt: skip
+    steps = [dataclasses.replace(each, seed=number % 2) for number, each in enumerate(steps)]
+    truths = {KEY: [True] + [False] * 7, DOOR: [False, True, True, True, False, False, False, False]}
+    given = {
+        ("scripted:a", "message"): truths,
+        ("scripted:b", "message"): {name: [None] * 8 for name in truths},
+        **{(name, ""): verdicts for name, verdicts in script.baselines(settings, truths, {KEY: 0.1, DOOR: 0.1})},
+    }
+    rows = [
+        row
+        for (name, view), verdicts in given.items()
+        for row in script.rows_of(settings, name, view, steps, truths, verdicts, {KEY: 0.1, DOOR: 0.1})
+    ]
+    page = script.page(settings, steps, steps, rows)
+    lines = [line for line in page.splitlines() if line.startswith("| `scripted:")]
+    assert [line.split(" | ")[0] for line in lines] == ["| `scripted:a`", "| `scripted:b`"] * 3
+    assert lines[0].endswith("| 1.000 [1.00, 1.00] | 1.000 (1 of 2) | 1.000 | 0 |")
+    assert lines[2].endswith("| 1.000 [1.00, 1.00] | 1.000 ± 0.000 | 1.000 | 0 |")
+    assert lines[1] == "| `scripted:b` | message | - | - | - | - | - | 8 |"
+    assert "| 0% FP | 1.000 / 1.000 |" in page
+    assert f"## {KEY.capitalize()}\n\n1 of 8 steps, base rate 0.1250.\n" in page
+    assert "- `scripted:a`, shown the message: F1 1.000 where achievements are frequent." in page
+    assert "- `scripted:b`, shown the message: no verdict." in page
+
+
+def test_the_command_on_the_page_holds_what_is_not_the_default(script, tmp_path):
+    settings = script.Config(runs=tmp_path, judge=("a", "b?c=1"), resume=True, changed_only=True, seeds=(1, 2))
+    assert script.command_of(settings) == (
+        "python scripts/calm_f1.py \\\n    --judge a 'b?c=1' \\\n    --seeds 1 2 \\\n    --changed-only"
+    )
+    assert script.command_of(script.Config()) == "python scripts/calm_f1.py"

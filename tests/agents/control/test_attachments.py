@@ -7,7 +7,9 @@ import torch
 
 from rewardium.agents.control import attachments
 from rewardium.envs.errors import RewardiumError
+from rewardium.envs.transition import Transition, TransitionBatch
 from rewardium.rewards import RewardSource, Score, make
+from rewardium.rewards.sources.oni import Oni
 
 DONE: list[str] = []
 
@@ -100,9 +102,39 @@ def test_all_are_drained_and_closed_also_after_a_failure(caplog):
     assert "failed" in caplog.text
 
 
-def test_an_asynchronous_source_is_waited_for_and_closed():
-    from rewardium.envs.transition import Transition, TransitionBatch
+def test_an_error_of_what_is_drained_is_not_swallowed(monkeypatch):
+    monkeypatch.setattr(Works, "drain", lambda self: [][0])
+    with pytest.raises(IndexError):
+        attachments.drain(make("once", Works("a")))
 
+
+def test_a_judge_that_only_fails_is_not_waited_for_without_end(monkeypatch, caplog):
+    monkeypatch.setattr(attachments, "PATIENCE", 0.3)
+    source = Oni("scripted:dead")
+    source.score(batch_of("You see here a key."))
+    attachments.drain(source)
+    assert "only failed" in caplog.text
+    caplog.clear()
+    attachments.drain(source)  # nor a second time
+    assert caplog.text == ""
+    source.annotator.close()
+
+
+def test_a_slow_judge_is_waited_for(monkeypatch):
+    monkeypatch.setattr(attachments, "PATIENCE", 0.1)
+    source = Oni("scripted:keyword?delay=0.8")
+    batch = batch_of("You see here a key.")
+    assert not source.score(batch).valid[0]
+    attachments.drain(source)
+    assert source.score(batch).valid[0]
+    source.annotator.close()
+
+
+def batch_of(message):
+    return TransitionBatch.from_transitions([Transition("", "", 0, text=f"Message: {message}")])
+
+
+def test_an_asynchronous_source_is_waited_for_and_closed():
     reward = make("once", make("asynchronous", make("repetition")))
     batch = TransitionBatch.from_transitions([Transition("", "", "one two")])
     (source,) = reward.sources()
