@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PY := .venv/bin/python
-TEST_EXTRAS := llm,control,tools,nethack,judge,benchmark,dev
+TEST_EXTRAS := llm,control,tools,nethack,mujoco,vision,judge,benchmark,dev
 LIBRARY := envs rewards agents
 # Several test processes beside each other: one thread for the mathematics of each.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
