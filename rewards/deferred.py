@@ -1,19 +1,23 @@
-"""Deferred scoring: collect a rollout first, score it in one pass afterwards."""
+"""Deferred scoring: collect a rollout first, and score it afterwards in one pass, or a few if its frames are many."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from gymnasium.vector import VectorEnv, VectorWrapper
 from numpy.typing import NDArray
 
+from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import build
 from rewardium.rewards.reward import Outcome, Reward
 from rewardium.rewards.state import RewardState
 from rewardium.rewards.vector import paid, vector_tracker
+
+MAX_BYTES = 64 * 2**20
+"""Frames that are held before they are scored, in bytes: 445 frames of 224 x 224, more than a model takes at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,8 @@ class DeferredRewards:
     Args:
         rewards: float32 [T, N]; 0 where no term had a score or the row only reset.
         valid: bool [T, N].
-        batches: The transitions of each step.
+        batches: The transitions of each step; those scored on the way, see ``DeferredVectorReward``, without frames
+            and histories.
         outcomes: Value, validity and ledger of each step, for the rows of its batch.
     """
 
@@ -36,15 +41,19 @@ class DeferredRewards:
 class DeferredVectorReward(VectorWrapper):
     r"""Collect transitions while the environments step, pay 0, and score all of them when asked.
 
-    One model call then covers the whole rollout, which is how a large reward model is used efficiently. The rewards
-    equal those that ``DenseVectorReward`` pays at once.
+    One model call then covers the whole rollout, which is how a large reward model is used efficiently. Ten thousand
+    frames of 224 x 224 would take 1.5 GB, so that frames are scored on the way as soon as ``max_bytes`` of them lie in
+    memory, and then only the scores are kept. Either way the rewards equal those that ``DenseVectorReward`` pays at
+    once, but for how a model rounds in batches of another size.
 
     Args:
         env: The vector environment.
         reward: A reward, or an expression or config that builds one.
+        max_bytes: Bytes of frames at which those held are scored; at least 1. At most one step more lies in memory.
 
     Raises:
-        RewardiumError: When the reward cannot be built, or needs what the environment cannot give.
+        RewardiumError: When the reward cannot be built, or needs what the environment cannot give, or ``max_bytes`` is
+            below 1.
 
     Example:
         >>> import gymnasium as gym, rewardium.envs
@@ -56,12 +65,17 @@ class DeferredVectorReward(VectorWrapper):
         ([0.0, 0.0], [[1.0, 1.0]])
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], reward: Reward | Any) -> None:
+    def __init__(self, env: VectorEnv[Any, Any, Any], reward: Reward | Any, *, max_bytes: int = MAX_BYTES) -> None:
         super().__init__(env)
+        if max_bytes < 1:
+            raise RewardiumError(f"max_bytes must be at least 1, got {max_bytes}")
         self.reward = build(reward)
+        self.max_bytes = max_bytes
         self.state = RewardState()
         self._tracker = vector_tracker(env, self.reward)
         self._batches: list[TransitionBatch] = []
+        self._outcomes: list[Outcome] = []  # of the first batches, which are scored already
+        self._held = 0
 
     def reset(
         self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
@@ -80,6 +94,9 @@ class DeferredVectorReward(VectorWrapper):
         observations, extrinsic, terminated, truncated, infos = self.env.step(actions)
         batch = self._tracker.step(actions, observations, extrinsic, terminated, truncated, infos)
         self._batches.append(batch.copied("actions", "frames"))
+        self._held += frame_bytes(batch)
+        if self._held >= self.max_bytes:
+            self._score_held()
         infos = {
             **infos,
             "extrinsic_reward": np.array(extrinsic),
@@ -88,16 +105,56 @@ class DeferredVectorReward(VectorWrapper):
         return observations, np.zeros(self.num_envs, dtype=np.float32), terminated, truncated, infos
 
     def score(self) -> DeferredRewards:
-        """Score every transition since the last call in one pass, and forget them.
+        """Score every transition since the last call that is not scored yet, and forget them.
 
         Returns:
             The rewards of T steps; T is 0 where no step was taken.
         """
+        self._score_held()
         batches, self._batches = self._batches, []
-        outcomes = self.reward.evaluate_rollout(batches, self.state)
+        outcomes, self._outcomes = self._outcomes, []
         rewards = np.zeros((len(batches), self.num_envs), dtype=np.float32)
         valid = np.zeros((len(batches), self.num_envs), dtype=np.bool_)
         for step, (batch, outcome) in enumerate(zip(batches, outcomes, strict=True)):
             rewards[step] = paid(outcome, batch.env, self.num_envs)
             valid[step, batch.env] = outcome.valid
         return DeferredRewards(rewards, valid, batches, outcomes)
+
+    def _score_held(self) -> None:
+        """Score the steps that are not scored yet; what made them large is let go where there is much of it."""
+        done = len(self._outcomes)
+        self._outcomes += self.reward.evaluate_rollout(self._batches[done:], self.state)
+        if self._held >= self.max_bytes:
+            self._batches[done:] = [replace(batch, frames=None, histories=None) for batch in self._batches[done:]]
+        self._held = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the reward remembers as plain JSON values, for a checkpoint between two resets.
+
+        Returns:
+            The same as ``DenseVectorReward.state_dict``, so that either wrapper goes on from the other's.
+
+        Raises:
+            RewardiumError: When steps wait to be scored, which the reward does not remember yet.
+        """
+        if self._batches:
+            raise RewardiumError(f"{len(self._batches)} steps wait to be scored: call score() before state_dict()")
+        return {"reward": self.state.state_dict(), "episode": self._tracker.episode.tolist()}
+
+    def load_state_dict(self, plain: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned, with the same number of environments.
+
+        Raises:
+            RewardiumError: When it belongs to another number of environments.
+        """
+        if len(plain["episode"]) != self.num_envs:
+            raise RewardiumError(f"a state of {len(plain['episode'])} environments does not fit {self.num_envs}")
+        self.state = RewardState.from_state_dict(plain["reward"])
+        self._tracker.episode[:] = plain["episode"]
+
+
+def frame_bytes(batch: TransitionBatch) -> int:
+    """Return the bytes of a batch's frames."""
+    if batch.frames is None:
+        return 0
+    return sum(int(np.asarray(frame).nbytes) for frame in batch.frames if frame is not None)

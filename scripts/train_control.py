@@ -5,7 +5,15 @@
         --reward "extrinsic + 0.4 * count_decay(oni(student='retrieval'))" --judge http://127.0.0.1:8000/v1
     python scripts/train_control.py --env CartPole-v1 --algorithm dqn --steps 50000
 
+    python scripts/train_control.py --env rewardium/PendulumUpright-v0 --algorithm sac --scoring deferred \
+        --reward "vlm_rm()" --clip runs/clip/small
+
 Ctrl-C saves; the same command with --resume goes on.
+
+Vision-language models (--clip) score frames. With --scoring deferred all frames since the last update are scored in one
+pass; ppo collects n_steps * num_envs of them, and sac and dqn then collect 256 environment steps between updates, with
+as many gradient steps as before. The rewards are the same either way. With --keep-states, sac and dqn can give their
+replay buffer another reward: --resume --relabel --reward "...".
 
 Which observation, on NetHack and MiniHack: by default a crop of the map around the agent and a vector of status and
 messages (map_features), which small networks learn from fastest. --env-kwargs "{observation: image}" shows the
@@ -51,6 +59,9 @@ class Arguments:
     """A Python file with rewards or environments of your own; may be given several times."""
     resume: bool = False
     """Go on from the run's last checkpoint."""
+    relabel: bool = False
+    """With --resume, for dqn and sac: first give the whole replay buffer the rewards that --reward now pays. Frames are
+    rendered from the states that --keep-states kept."""
 
 
 def main() -> int:
@@ -70,12 +81,14 @@ def main() -> int:
 def run(arguments: Arguments, console: Console) -> int:
     """Train with a progress bar."""
     config = arguments.train
-    trainer = ControlTrainer(config, resume=arguments.resume)
+    trainer = ControlTrainer(config, resume=arguments.resume, relabel=arguments.relabel)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
         TextColumn("{task.fields[status]}"),
     )  # fmt: skip
     with Progress(*columns, console=console) as progress:
+        if arguments.relabel:
+            relabel(trainer, progress)
         bar = progress.add_task(config.name, total=config.steps, completed=trainer.finished_steps, status="")
 
         def show(step: int, metrics: Metrics) -> None:
@@ -91,6 +104,14 @@ def run(arguments: Arguments, console: Console) -> int:
         return 130
     console.print(f"finished: {config.folder / 'report.html'}", markup=False, soft_wrap=True)
     return 0
+
+
+def relabel(trainer: ControlTrainer, progress: Progress) -> None:
+    """Relabel the replay buffer with a progress bar."""
+    bar = progress.add_task("relabel", total=None, status="")
+    result = trainer.relabel(lambda done, total: progress.update(bar, completed=done, total=total))
+    said = f"relabelled {result.steps} steps: {result.valid:.1%} have a score, {result.mean:.3g} a step on average"
+    progress.console.print(said, markup=False)
 
 
 def figures(metrics: Metrics, prefix: str = "") -> str:

@@ -44,6 +44,7 @@ class Progress:
         reward: What the reward remembers, from ``DenseVectorReward.state_dict``.
         learned: What the reward's sources have learned.
         metrics: From ``EpisodeRecorder.state_dict``.
+        record: From ``ReplayRecord.state_dict``, where one is kept.
     """
 
     step: int
@@ -51,6 +52,7 @@ class Progress:
     reward: Mapping[str, Any]
     learned: Mapping[str, Any]
     metrics: Mapping[str, Any]
+    record: Mapping[str, Any] | None = None
 
 
 def save_checkpoint(folder: Path, config: ControlConfig, model: BaseAlgorithm, progress: Progress) -> None:
@@ -76,6 +78,7 @@ def save_checkpoint(folder: Path, config: ControlConfig, model: BaseAlgorithm, p
         "replay": _replay_of(model),
         "random": random_state(),
         "learned": dict(progress.learned),
+        "record": None if progress.record is None else dict(progress.record),
     }
     plain, tensors = split_tensors(rest)
     state = {
@@ -125,7 +128,14 @@ def load_checkpoint(folder: Path, config: ControlConfig, model: BaseAlgorithm) -
     set_scales(model.get_vec_normalize_env(), rest["scales"])
     _set_replay(model, rest["replay"])
     set_random_state(rest["random"])
-    return Progress(model.num_timesteps, float(state["seconds"]), state["reward"], rest["learned"], state["metrics"])
+    return Progress(
+        step=model.num_timesteps,
+        seconds=float(state["seconds"]),
+        reward=state["reward"],
+        learned=rest["learned"],
+        metrics=state["metrics"],
+        record=rest.get("record"),
+    )
 
 
 def load_policy(folder: Path, model: BaseAlgorithm) -> int:

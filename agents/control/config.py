@@ -15,6 +15,7 @@ from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 Memory = Literal["none", "stack", "lstm"]
 Evaluated = Literal["auto", "greedy", "sampled"]
+Scoring = Literal["immediate", "deferred"]
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,17 @@ class ControlConfig:
     """The judge of those sources in the reward that name none, e.g. http://127.0.0.1:8000/v1."""
     cache: Path | None = None
     """The label cache of those sources in the reward that name none."""
+    clip: str | None = None
+    """The vision-language model of those sources in the reward that name none: ARCHITECTURE/TAG as open_clip names
+    them, e.g. ViT-B-32/laion2b_s34b_b79k, or a folder, e.g. runs/clip/small."""
+    scoring: Scoring = "immediate"
+    """When sources score: at each step (immediate), or all that was collected since the last update in one pass
+    (deferred), which pays the same and is how a large model is used well."""
+    scoring_megabytes: int = 64
+    """With scoring deferred: frames that are held before they are scored, so that no rollout fills the memory."""
+    keep_states: bool = False
+    """With dqn and sac on MuJoCo: keep the simulator's state beside each step of the replay buffer and in checkpoints,
+    so that --relabel can render its frames again."""
     wait_for_labels: bool = False
     """After each update wait until background annotators have labelled what they were asked: slower, and the same in
     each run."""
@@ -46,9 +58,12 @@ class ControlConfig:
     num_envs: int = 8
     """Environments, stepped side by side in this process and scored together."""
     algorithm: str = "ppo"
-    """ppo or a2c (any actions), dqn (discrete actions) or sac (continuous actions)."""
+    """ppo or a2c (any actions), dqn (discrete actions, or a few values of continuous ones, see action_levels) or sac
+    (continuous actions)."""
     algorithm_kwargs: YamlMapping = field(default_factory=dict)
     """Settings of the algorithm as Stable-Baselines3 names them, a YAML mapping, e.g. {ent_coef: 0.02, n_steps: 64}."""
+    action_levels: int = 5
+    """With dqn on continuous actions: values that each part of an action can take; every combination is one choice."""
     memory: Memory = "none"
     """What the policy sees of the past: nothing (none), the last observations (stack), or what a recurrent network kept
     of the episode (lstm, with ppo)."""
@@ -87,17 +102,19 @@ class ControlConfig:
         return self.runs / self.name
 
     def __post_init__(self) -> None:
-        for name in ("steps", "num_envs", "log_every", "checkpoint_every", "checkpoints_kept"):
+        for name in ("steps", "num_envs", "log_every", "checkpoint_every", "checkpoints_kept", "scoring_megabytes"):
             if getattr(self, name) < 1:
                 raise RewardiumError(f"{name} must be at least 1, got {getattr(self, name)}")
         for name in ("seed", "eval_every", "eval_episodes", "recordings"):
             if getattr(self, name) < 0:
                 raise RewardiumError(f"{name} must not be negative, got {getattr(self, name)}")
-        for name, known in (("memory", get_args(Memory)), ("evaluated", get_args(Evaluated))):
-            if getattr(self, name) not in known:
-                raise RewardiumError(unknown_name_message(name, getattr(self, name), known))
+        for name, choices in (("memory", Memory), ("evaluated", Evaluated), ("scoring", Scoring)):
+            if getattr(self, name) not in get_args(choices):
+                raise RewardiumError(unknown_name_message(name, getattr(self, name), get_args(choices)))
         if self.memory == "stack" and self.stacked < 2:
             raise RewardiumError(f"memory 'stack' needs stacked to be at least 2, got {self.stacked}")
+        if self.action_levels < 2:
+            raise RewardiumError(f"action_levels must be at least 2, got {self.action_levels}")
         if self.threads is not None and self.threads < 1:
             raise RewardiumError(f"threads must be at least 1, got {self.threads}")
 

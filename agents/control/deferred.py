@@ -21,6 +21,7 @@ Example:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,11 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.deferred import DeferredRewards, DeferredVectorReward
 from rewardium.rewards.ledger import LedgerSummary
 
+# A batch that fills a vision model on a GPU, and few enough steps that the policy does not lag behind.
+_COLLECTED = 256
+
+OnScored = Callable[[DeferredRewards], None]
+
 
 class DeferredRolloutRewards(BaseCallback):
     """Pay an on-policy algorithm (PPO, A2C, TRPO, and their recurrent and maskable kin) its deferred rewards.
@@ -47,14 +53,18 @@ class DeferredRolloutRewards(BaseCallback):
     The rewards are added to the rollout buffer just before the algorithm computes returns and advantages from it, so
     what it adds itself, the discounted value of the terminal observation where a limit ended an episode, stays.
 
+    Args:
+        on_scored: Called with all that was scored, also with steps that the algorithm dropped.
+
     Raises:
         RewardiumError: When training begins: when the algorithm is not on-policy, its environment holds no
             ``DeferredVectorReward``, or rewards are normalised while they are still 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_scored: OnScored | None = None) -> None:
         super().__init__()
         self._venv: DeferredVectorReward | None = None
+        self._on_scored = on_scored
 
     def _init_callback(self) -> None:
         if not isinstance(self.model, OnPolicyAlgorithm):
@@ -66,7 +76,7 @@ class DeferredRolloutRewards(BaseCallback):
 
     def _pay_and_compute(self, last_values: torch.Tensor, dones: NDArray[np.bool_]) -> None:
         buffer = _rollout_buffer(self.model)
-        scored = _scored(self._venv)
+        scored = _scored(self._venv, self._on_scored)
         if scored.rewards.shape != buffer.rewards.shape:
             raise RewardiumError(
                 f"deferred rewards of shape {scored.rewards.shape} (steps, environments) for a rollout of "
@@ -79,7 +89,7 @@ class DeferredRolloutRewards(BaseCallback):
     def _on_rollout_start(self) -> None:
         # Only a rollout that a callback stopped leaves steps behind: scored, because the reward's memory must see
         # every step of an episode, and dropped, because the algorithm dropped them too.
-        _scored(self._venv)
+        _scored(self._venv, self._on_scored)
 
     def _on_training_end(self) -> None:
         _rollout_buffer(self.model).__dict__.pop("compute_returns_and_advantage", None)
@@ -94,15 +104,19 @@ class DeferredReplayRewards(BaseCallback):
     After each collection (``train_freq`` steps) the rewards go to the positions of the replay buffer that were just
     written, before the next gradient step.
 
+    Args:
+        on_scored: Called with all that was scored, also with a step that the algorithm dropped.
+
     Raises:
         RewardiumError: When training begins: when the algorithm is not off-policy, its environment holds no
             ``DeferredVectorReward``, its replay buffer makes rewards of its own (HER), or rewards are normalised while
             they are still 0.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_scored: OnScored | None = None) -> None:
         super().__init__()
         self._venv: DeferredVectorReward | None = None
+        self._on_scored = on_scored
 
     def _init_callback(self) -> None:
         if not isinstance(self.model, OffPolicyAlgorithm):
@@ -121,7 +135,7 @@ class DeferredReplayRewards(BaseCallback):
         self._write_back(dropped=1)
 
     def _write_back(self, dropped: int) -> None:
-        scored = _scored(self._venv)
+        scored = _scored(self._venv, self._on_scored)
         buffer = _replay_buffer(self.model)
         rewards = scored.rewards[: max(len(scored.rewards) - dropped, 0)][-buffer.buffer_size :]
         buffer.rewards[written_positions(buffer.pos, len(rewards), buffer.buffer_size)] = rewards
@@ -129,6 +143,29 @@ class DeferredReplayRewards(BaseCallback):
 
     def _on_step(self) -> bool:
         return True
+
+
+def collection_settings(algorithm: str, num_envs: int) -> dict[str, int]:
+    """Return how much an off-policy algorithm collects between updates where its rewards are deferred.
+
+    By itself SAC updates after each step of the environments, so that a model would score a handful of frames at a
+    time. Gradient steps for each environment step stay as they are.
+
+    Args:
+        algorithm: A name as in ``ControlConfig``.
+        num_envs: Environments.
+
+    Returns:
+        Settings of the algorithm; none for an on-policy one, which collects long rollouts anyway.
+
+    Example:
+        >>> collection_settings("dqn", 8), collection_settings("sac", 8), collection_settings("ppo", 8)
+        ({'train_freq': 32, 'gradient_steps': 64}, {'train_freq': 32}, {})
+    """
+    steps = max(_COLLECTED // num_envs, 1)
+    if algorithm == "dqn":
+        return {"train_freq": steps, "gradient_steps": max(steps * num_envs // 4, 1)}
+    return {"train_freq": steps} if algorithm == "sac" else {}
 
 
 def written_positions(position: int, count: int, size: int) -> NDArray[np.int64]:
@@ -186,10 +223,13 @@ def log_scored(callback: BaseCallback, scored: DeferredRewards) -> None:
         callback.logger.record(name, value)
 
 
-def _scored(venv: DeferredVectorReward | None) -> DeferredRewards:
+def _scored(venv: DeferredVectorReward | None, on_scored: OnScored | None) -> DeferredRewards:
     if venv is None:
         raise RewardiumError("the callback was not given to an algorithm's learn()")
-    return venv.score()
+    scored = venv.score()
+    if on_scored is not None and scored.outcomes:
+        on_scored(scored)
+    return scored
 
 
 def _rollout_buffer(model: BaseAlgorithm) -> RolloutBuffer:

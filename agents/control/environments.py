@@ -17,6 +17,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecFrameStack, VecNormalize
 
 import rewardium.envs  # noqa: F401  - registers the suite's environments
 from rewardium.agents.control.config import ControlConfig
+from rewardium.agents.control.discrete_actions import DiscreteActions
 from rewardium.agents.control.networks import has_planes, is_planes
 from rewardium.agents.control.vec_env import GymnasiumVecEnv
 from rewardium.envs.capture import Capture
@@ -62,15 +63,12 @@ def make_venv(
     if "frame" in needs:
         kwargs.setdefault("render_mode", "rgb_array")
     around: list[Any] = [partial(_captured, frame="frame" in needs, text="text" in needs), *wrappers]
+    mode = {"autoreset_mode": AutoresetMode.SAME_STEP}
+    how: dict[str, Any] = {"vectorization_mode": "sync", "vector_kwargs": mode, "wrappers": around}
+    if not wrappers and _renders_together(name, needs):
+        how = {"vectorization_mode": "vector_entry_point", **mode}
     try:
-        return gym.make_vec(
-            name,
-            num_envs=num_envs,
-            vectorization_mode="sync",
-            vector_kwargs={"autoreset_mode": AutoresetMode.SAME_STEP},
-            wrappers=around,
-            **kwargs,
-        )
+        return gym.make_vec(name, num_envs=num_envs, **how, **kwargs)
     except RewardiumError:
         raise
     except Exception as error:  # an environment's constructor may raise anything
@@ -88,6 +86,19 @@ def _readable(name: str) -> dict[str, Any]:
     return {"observation": "map_features"} if "observation" in inspect.signature(creator).parameters else {}
 
 
+def _renders_together(name: str, needs: frozenset[str]) -> bool:
+    """Say whether frames are all that is captured, and the environment has a vector that renders them side by side."""
+    spec = gym.registry.get(name)
+    return "frame" in needs and "text" not in needs and spec is not None and spec.vector_entry_point is not None
+
+
+def first_frame(venv: VectorEnv[Any, Any, Any]) -> Any:
+    """Reset a vector environment and return a frame as sources will see it, uint8 [height, width, 3]."""
+    _, infos = venv.reset()
+    frames = infos["frame"] if "frame" in infos else venv.render()
+    return None if frames is None else frames[0]
+
+
 def _captured(env: gym.Env[Any, Any], frame: bool, text: bool) -> gym.Env[Any, Any]:
     # An environment without captions may still write info["text"] itself, or have texts as observations.
     text = text and hasattr(env.unwrapped, "caption")
@@ -99,7 +110,7 @@ def adapted(venv: VectorEnv[Any, Any, Any], config: ControlConfig) -> VecEnv:
 
     Args:
         venv: A vector environment with ``AutoresetMode.SAME_STEP``.
-        config: Its ``memory``, ``stacked`` and ``normalize`` are read.
+        config: Its ``algorithm``, ``action_levels``, ``memory``, ``stacked`` and ``normalize`` are read.
 
     Returns:
         The environment: stacked first, then scaled.
@@ -109,6 +120,8 @@ def adapted(venv: VectorEnv[Any, Any, Any], config: ControlConfig) -> VecEnv:
             stacked or scaled.
     """
     check_observations(venv.single_observation_space)
+    if config.algorithm == "dqn" and isinstance(venv.single_action_space, spaces.Box):
+        venv = DiscreteActions(venv, config.action_levels)
     env: VecEnv = GymnasiumVecEnv(venv)
     if config.memory == "stack":
         env = VecFrameStack(env, config.stacked, channels_order=_channels(venv.single_observation_space))  # type: ignore[arg-type]

@@ -1,10 +1,12 @@
-"""Flags that hold for every source of a reward that asks for them: which judge, which cache."""
+"""Flags that hold for every source of a reward that asks for them: which judge, which cache, which vision model."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.reward import Reward
@@ -56,6 +58,38 @@ def require_judges(reward: Reward) -> None:
         require_judges(child)
     if getattr(reward, "judge", None) == "":
         raise RewardiumError(f"{reward} asks a judge, and none is named: give --judge, or judge='...' in the reward")
+
+
+def require_clips(reward: Reward) -> None:
+    """Refuse a reward with a source whose ``clip`` is still ``""``: it would fail at the first step.
+
+    Raises:
+        RewardiumError: Naming the source.
+    """
+    for child in reward.children():
+        require_clips(child)
+    if getattr(reward, "clip", None) == "":
+        raise RewardiumError(
+            f"{reward} needs a vision-language model, and none is named: give --clip, or clip='...' in the reward"
+        )
+
+
+def check_frames(reward: Reward, frame: Any) -> None:
+    """Let every source that looks at frames say whether it can read those of an environment.
+
+    Args:
+        reward: The reward; a source with a method ``check_frames(shape, dtype)`` is asked.
+        frame: What the environment renders.
+
+    Raises:
+        RewardiumError: Saying what is wrong with the frames and what would be right.
+    """
+    for child in reward.children():
+        check_frames(child, frame)
+    check = getattr(reward, "check_frames", None)
+    if check is not None:
+        frame = np.asarray(frame)
+        check(frame.shape, frame.dtype)
 
 
 def _has_field(reward: Reward, name: str) -> bool:

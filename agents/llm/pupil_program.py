@@ -48,8 +48,8 @@ class ProgramPupil(Pupil):
         if kind == "recurrence":
             return right.replace(_LOOP, _SHORT_LOOP)
         if kind == "letters":
-            first, second = pair_of(task.goal)
-            return right.replace(_PLACES, _HOPS) if first != second else None
+            pair = pair_of(task.goal)
+            return right.replace(_PLACES, _HOPS) if pair[0] != pair[1] else None
         numbers = re.findall("[0-9]+", task.goal)  # from 1 to the top, the divisor, the ending
         return boxed(numbers[1]) if int(numbers[2]) > 7 else None
 

@@ -12,6 +12,7 @@ import ctypes.util
 import logging
 import os
 import sys
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -117,6 +118,8 @@ def open_context(size: int) -> tuple[Any, str]:
     """
     global _owner
     load_mujoco()
+    if _owner is None:
+        load_triton_before_mesa()
     if _owner not in (None, os.getpid()):
         raise RewardiumError(
             "this process was forked from one that has drawn pictures, and OpenGL does not survive that: start "
@@ -130,6 +133,16 @@ def open_context(size: int) -> tuple[Any, str]:
         raise RewardiumError(f"no picture can be drawn: {type(error).__name__}: {error}. {_WHAT_IS_NEEDED}") from error
     _owner = os.getpid()
     return context, _name(backend)
+
+
+def load_triton_before_mesa() -> None:
+    """Import Triton, where it is installed, before anything is drawn in software.
+
+    Mesa's software renderer and Triton, which much of torch imports sooner or later, hold an LLVM each. A process in
+    which Mesa's is loaded first ends in a segmentation fault when the other follows; the other way round both work.
+    """
+    with suppress(ImportError):
+        import_module("triton")
 
 
 def _backend() -> str:

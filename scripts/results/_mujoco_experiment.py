@@ -22,25 +22,26 @@ class Task(NamedTuple):
         algorithm: Of ``scripts/train_control.py``.
         algorithm_kwargs: What differs from its settings.
         alpha: Strength of the baseline for the reward of the vision-language model.
-        reason: Why this algorithm and alpha.
     """
 
     steps: int
     algorithm: str
     algorithm_kwargs: Mapping[str, Any]
     alpha: float
-    reason: str
 
 
-_SAC: Mapping[str, Any] = {"gamma": 0.95, "learning_rate": 1e-3, "learning_starts": 500, "ent_coef": 0.02}
+_PPO: Mapping[str, Any] = {
+    "n_steps": 64, "batch_size": 128, "n_epochs": 6, "gamma": 0.95, "gae_lambda": 0.9, "learning_rate": 1e-3,
+    "ent_coef": 0.0, "policy_kwargs": {"net_arch": [64, 64], "log_std_init": -0.5},
+}  # fmt: skip
 
 TASKS: Mapping[str, Task] = {
-    "PendulumUpright": Task(10_000, "sac", _SAC, 0.5, ""),
-    "CartPoleUpright": Task(10_000, "sac", _SAC, 0.5, ""),
-    "MountainCarTop": Task(15_000, "sac", _SAC, 0.5, ""),
-    "ReacherPlace": Task(20_000, "sac", _SAC, 0.5, ""),
-    "HalfCheetahOnBack": Task(20_000, "sac", _SAC, 0.5, ""),
-    "HopperUpright": Task(20_000, "sac", _SAC, 0.5, ""),
+    "PendulumUpright": Task(30_000, "ppo", _PPO, 0.5),
+    "CartPoleUpright": Task(80_000, "ppo", _PPO, 0.5),
+    "MountainCarTop": Task(40_000, "ppo", {**_PPO, "gamma": 0.98}, 0.5),
+    "ReacherPlace": Task(60_000, "ppo", _PPO, 0.5),
+    "HalfCheetahOnBack": Task(60_000, "ppo", _PPO, 0.5),
+    "HopperUpright": Task(60_000, "ppo", _PPO, 0.5),
 }
 """By what stands between ``rewardium/`` and ``-v0``."""
 

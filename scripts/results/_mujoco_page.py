@@ -197,11 +197,11 @@ def settings_table(tasks: Mapping[str, Runs]) -> str:
     """Lay out the rewards and what each task is trained with."""
     lines = ["| setting | reward | what it is |", "|---|---|---|"]
     lines += [f"| {setting.name} | `{setting.reward}` | {setting.says} |" for setting in SETTINGS]
-    lines += ["", "| task | alpha | algorithm | its settings | chosen because |", "|---|---|---|---|---|"]
+    lines += ["", "| task | alpha | algorithm | its settings |", "|---|---|---|---|"]
     for task in tasks:
         told = TASKS[task]
         kwargs = ", ".join(f"{name} {value}" for name, value in told.algorithm_kwargs.items()) or "-"
-        lines.append(f"| {task} | {told.alpha} | {told.algorithm} | {kwargs} | {told.reason or '-'} |")
+        lines.append(f"| {task} | {told.alpha} | {told.algorithm} | {kwargs} |")
     return "\n".join(lines)
 
 

@@ -76,7 +76,7 @@ def run_command(config: Config, job: Job) -> list[str]:
         "--scoring", config.scoring, "--steps", str(steps), "--num-envs", str(config.num_envs),
         "--algorithm", task.algorithm, *(["--algorithm-kwargs", mapping(kwargs)] if kwargs else []), "--normalize",
         "--device", "cpu", "--threads", "1", "--seed", str(job.seed), "--log-every", str(max(steps // _LOG_LINES, 1)),
-        "--eval-episodes", "0", "--checkpoints-kept", "1",
+        "--eval-episodes", "0", "--evaluated", "greedy", "--checkpoints-kept", "1",
     ]  # fmt: skip
 
 

@@ -101,6 +101,23 @@ def test_wrong_input_is_one_line(tmp_path, monkeypatch, capsys, wrong, message):
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_replay_buffer_gets_another_reward(tmp_path, monkeypatch, capsys):
+    def run(steps, *more):
+        arguments = [
+            "--env", "CartPole-v1", "--runs", tmp_path, "--name", "relabelled", "--steps", steps, "--num-envs", 2,
+            "--algorithm", "dqn", "--algorithm-kwargs", "{learning_starts: 32, train_freq: 8}", "--scoring", "deferred",
+            "--eval-episodes", 0, "--device", "cpu", *more,
+        ]  # fmt: skip
+        return call("train_control", *arguments, monkeypatch=monkeypatch)
+
+    assert run(128) == 0
+    assert run(160, "--relabel", "--reward", "3.0 * extrinsic") == 1
+    assert "that is resumed" in capsys.readouterr().out
+    assert run(160, "--resume", "--relabel", "--reward", "3.0 * extrinsic") == 0
+    assert "relabelled 64 steps: 100.0% have a score, 3 a step on average" in capsys.readouterr().out
+    assert read_metrics(tmp_path / "relabelled")[-1]["step/paid"] == 3.0
+
+
 def test_evaluating_what_is_no_run(tmp_path, monkeypatch, capsys):
     assert call("evaluate_control", "--run", tmp_path, monkeypatch=monkeypatch) == 1
     assert "not a run folder" in capsys.readouterr().out

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
-from rewardium.agents.control.source_flags import filled, require_judges
+from rewardium.agents.control.source_flags import check_frames, filled, require_clips, require_judges
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import RewardSource, Score, make
 from rewardium.rewards.reward import Sum, Weighted
@@ -78,3 +79,40 @@ def test_a_judge_that_is_missing_is_said_at_once():
         require_judges(reward)
     require_judges(filled(reward, judge="scripted:keyword"))
     require_judges(make("extrinsic"))
+
+
+@dataclass(frozen=True)
+class Looks(RewardSource):
+    registered_name = "looks"
+    needs = frozenset({"frame"})
+    clip: str = ""
+    side: int = 64
+
+    def score(self, batch):
+        return Score.of([None] * len(batch))
+
+    def check_frames(self, shape, dtype):
+        if shape != (self.side, self.side, 3) or dtype != np.uint8:
+            raise RewardiumError(f"looks: frames of {self.side} pixels, got {shape} of {dtype}")
+
+
+def test_a_vision_model_is_filled_and_needed():
+    reward = 0.5 * Looks() + make("extrinsic") + Looks(clip="own")
+    with pytest.raises(RewardiumError, match=r"looks .*give --clip"):
+        require_clips(reward)
+    assert [source.clip for source in filled(reward, clip="given").sources() if isinstance(source, Looks)] == [
+        "given", "own",
+    ]  # fmt: skip
+    require_clips(filled(reward, clip="given"))
+    require_clips(make("extrinsic"))
+    with pytest.raises(RewardiumError, match="--clip was given"):
+        filled(make("extrinsic"), clip="given")
+
+
+def test_every_source_is_shown_a_frame():
+    frame = np.zeros((64, 64, 3), dtype=np.uint8)
+    check_frames(0.5 * Looks() + make("extrinsic"), frame)
+    with pytest.raises(RewardiumError, match="frames of 32 pixels"):
+        check_frames(make("extrinsic") + 0.1 * Looks(side=32), frame)
+    with pytest.raises(RewardiumError, match="float64"):
+        check_frames(Looks(), frame.astype(float))
