@@ -23,6 +23,7 @@ from rewardium.envs.caption import Caption, message_of
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.annotation.question import Question
 from rewardium.rewards.annotation.questions import ACHIEVED, HELPFUL, PREFERENCE
+from rewardium.rewards.sources._transition_views import View, shown
 
 QUESTIONS: tuple[Question, ...] = (HELPFUL, PREFERENCE, ACHIEVED)
 """The questions that the judge answers."""
@@ -30,13 +31,14 @@ QUESTIONS: tuple[Question, ...] = (HELPFUL, PREFERENCE, ACHIEVED)
 _WORD = re.compile(r" ?[A-Za-z']+")
 _MAP = "\nMap:\n"
 _PARTS_OF_CAPTIONS = (
-    "Action: ", "\nMessage: ", "\nInventory: ", "\nInventory: no change", "\nStatus: HP ", ", experience level ",
-    ", depth ", ", turn ", _MAP,
+    "Action: ", "\nMessage: ", "Message: ", "\nInventory: ", "\nInventory: no change", "\nStatus: HP ",
+    ", experience level ", ", depth ", ", turn ", _MAP,
 )  # fmt: skip
 _RUNS = tuple(character * count for character in " .#-" for count in (16, 8, 4, 2))
 _MARK = "§"  # outside of every template, to find the places of the parts
 _SHARE_OF_CAPTIONS = 0.15
 _SHARE_OF_MAPS = 0.3
+_WEIGHTS_OF_VIEWS = (3, 1, 3)
 _SHARE_OF_REMINDERS = 0.05
 _TRIES = 30
 _WORTHS = (-3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3, 3)
@@ -148,9 +150,8 @@ class ExampleSource:
             told = self._told(generator, lambda label: bool(label.achieves) and name not in label.achieves)
         else:
             told = self._told(generator, lambda label: name not in label.achieves)
-        caption = told.caption if generator.random() < _SHARE_OF_MAPS else told.without_map
         subgoal = generator.choice(list(self.subgoals[name]))
-        return Example(ACHIEVED, (subgoal, caption), "yes" if name in told.label.achieves else "no")
+        return Example(ACHIEVED, (subgoal, _move(told, generator)), "yes" if name in told.label.achieves else "no")
 
     def _told(
         self, generator: random.Random, wanted: Callable[[Label], bool] = lambda _: True, achieving: str | None = None
@@ -200,6 +201,15 @@ def _status(generator: random.Random) -> str:
 
 def _sign(number: int) -> int:
     return (number > 0) - (number < 0)
+
+
+def _move(told: Told, generator: random.Random) -> str:
+    """Show a move in one of the ways in which ``achieved`` shows one."""
+    views: tuple[View, ...] = ("message", "crop", "caption")
+    (view,) = generator.choices(views, weights=_WEIGHTS_OF_VIEWS)
+    if view == "caption" and generator.random() >= _SHARE_OF_MAPS:
+        return told.without_map
+    return shown(told.caption, view)
 
 
 def _shown(told: Told, generator: random.Random) -> str:

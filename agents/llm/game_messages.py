@@ -93,6 +93,9 @@ def _worth(worth: int, *templates: str, achieves: tuple[str, ...] = ()) -> tuple
 SENTENCES: tuple[Sentence, ...] = (
     # Milestones.
     *_worth(3, "You succeed in unlocking the door.", "You succeed in picking the lock.", achieves=("unlock",)),
+    *_worth(
+        3, "The key named The Master Key of Thievery whispers: You succeed in unlocking the door.", achieves=("unlock",)
+    ),
     *_worth(3, "{letter} - a key.", "{letter} - a key named The Master Key of Thievery.", achieves=("key", "take")),
     *_worth(3, "{letter} - a skeleton key.", "{letter} - a lock pick.", achieves=("key", "take")),
     *_worth(3, "You climb down the stairs.", "You enter the next level.", achieves=("stairs",)),

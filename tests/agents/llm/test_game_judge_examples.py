@@ -56,8 +56,10 @@ def test_a_subgoal_is_achieved_where_the_message_shows_it():
     examples = drawn(ACHIEVED)
     answers = {}
     for subgoal, caption in (example.item for example in examples):
-        assert caption.startswith("Action: ")
+        assert caption.startswith(("Action: ", "Message: "))
         assert subgoal
+    ways = [(text.startswith("Message: "), "\nStatus: " in text) for _, text in (example.item for example in examples)]
+    assert all(ways.count(way) > len(ways) / 10 for way in ((True, False), (False, False), (False, True)))
     for example in examples:
         answers.setdefault(example.answer, []).append(example.item)
     assert len(answers["yes"]) > 100
