@@ -35,12 +35,12 @@ _KEY = ("pick up the key", "unlock the door", "open the door")
 _STAIRS = ("reach the staircase down",)
 
 TASKS: Mapping[str, Task] = {
-    "KeyRoom-S5": Task(30_000, (*_KEY, *_STAIRS), "key_door.py"),
+    "KeyRoom-S5": Task(24_000, (*_KEY, *_STAIRS), "key_door.py"),
     "KeyRoom-S15": Task(300_000, (*_KEY, *_STAIRS), "key_door.py"),
     "KeyHalls": Task(64_000, (*_KEY, *_STAIRS), "key_door.py"),
     "KeyRiver": Task(56_000, (*_KEY, "push a boulder into the water", *_STAIRS), "key_river.py"),
     "LavaCrossingS9N1": Task(24_000, ("pass the gap in the lava", *_STAIRS), "stairs.py"),
-    "River-Narrow": Task(30_000, ("push a boulder into the water", *_STAIRS), "river.py"),
+    "River-Narrow": Task(16_000, ("push a boulder into the water", *_STAIRS), "river.py"),
     "Quest-Easy": Task(500_000, ("zap the wand", "kill a monster", *_STAIRS), "quest.py"),
     "Room-5x5": Task(30_000, _STAIRS, "stairs.py"),
 }
