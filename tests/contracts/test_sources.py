@@ -72,7 +72,11 @@ TASKS = [
     Task("2 + 2", reference="4"),
     Task("1 / 2", reference="1/2"),
     Task("-7 * 2", reference="-14"),
-    Task("6 * 7", reference="42", fields={"gold_calls": GOLD_CALLS, "num_gold_calls": 1}),
+    Task(
+        "6 * 7",
+        reference="42",
+        fields={"gold_calls": GOLD_CALLS, "num_gold_calls": 1, "reference_responses": [r"so \boxed{40}", "dunno"]},
+    ),
 ]
 REPLY = '<tool_response>\n{"name": "multiply", "status": "ok", "content": "42"}\n</tool_response>'
 

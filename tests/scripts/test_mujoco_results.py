@@ -200,7 +200,7 @@ def test_the_whole_way(tmp_path):
     command = [
         sys.executable, str(SCRIPTS / "mujoco_results.py"), "--tasks", "PendulumUpright", "--settings", "true", "vlm",
         "--seeds", "0", "--steps", "400", "--num-envs", "2", "--eval-episodes", "2", "--clip", str(clip),
-        "--render-size", "32", "--algorithm-kwargs", "{learning_starts: 300}", "--out", str(tmp_path / "runs"),
+        "--render-size", "32", "--algorithm-kwargs", "{n_steps: 50, batch_size: 50}", "--out", str(tmp_path / "runs"),
         "--page", str(tmp_path / "page.md"), "--picture", str(tmp_path / "picture.png"),
     ]  # fmt: skip
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True, timeout=300)
