@@ -108,10 +108,11 @@ def time_rewards(config: Config) -> list[float]:
         make_text_vec("rewardium/ToolUse-v0", config.num_envs, templates=[config.template]), config.reward
     )
     overhead = []
-    gc.collect()
     for turn in range(config.turns + WARM_UP):
         seed = config.seed + 2 * turn * config.num_envs
+        gc.collect()  # neither side pays for what the other left
         without, _ = play(bare, seed)
+        gc.collect()
         with_reward, _ = play(dense, seed + config.num_envs)
         if turn >= WARM_UP:
             overhead.append(100 * (with_reward / without - 1))
