@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from rewardium.agents.llm.groups import group_extreme, group_index, group_mean, group_range, group_std
+from rewardium.agents.llm.groups import group_extreme, group_index, group_mean, group_range, group_std, group_sum
 from rewardium.envs.errors import RewardiumError
 
 Scale = Literal["std", "none"]
+Baseline = Literal["batch", "group"]
 TokenCredit = Literal["episode", "reward_to_go"]
 # The last two credit whole turns of a conversation: turn_credit.py and turn_critic.py.
 Credit = Literal["episode", "reward_to_go", "turn", "turn_critic"]
@@ -47,6 +48,70 @@ def group_advantage(returns_B: Tensor, group_B: Tensor, valid_B: Tensor, *, scal
     if scale == "std":
         advantage_B = advantage_B / (group_std(returns_B, index_B, weight_B)[index_B] + EPSILON)
     return torch.where(valid_B & has_variance(returns_B, group_B, valid_B), advantage_B, 0.0)
+
+
+def leave_one_out_advantage(returns_B: Tensor, group_B: Tensor, valid_B: Tensor) -> Tensor:
+    """Compare each return with the mean of the others of its group (RLOO, https://arxiv.org/abs/2402.14740).
+
+    ``A_i = r_i - mean of r_j, j != i``, which is ``n / (n - 1)`` times the distance to the mean of all n. The baseline
+    does not depend on the answer, so that the gradient is unbiased for any n.
+
+    Args:
+        returns_B: float [B].
+        group_B: int64 [B].
+        valid_B: bool [B].
+
+    Returns:
+        float64 [B]; 0 where ``group_advantage`` is 0.
+
+    Example:
+        >>> group, valid = torch.zeros(3, dtype=int), torch.ones(3, dtype=torch.bool)
+        >>> leave_one_out_advantage(torch.tensor([3.0, 1.0, 2.0]), group, valid).tolist()
+        [1.5, -1.5, 0.0]
+    """
+    index_B = group_index(group_B)
+    count_B = group_sum(valid_B.double()[:, None], index_B)[index_B, 0]
+    centred_B = group_advantage(returns_B, group_B, valid_B, scale="none")
+    return centred_B * count_B / (count_B - 1.0).clamp(min=1.0)
+
+
+def batch_advantage(
+    returns_B: Tensor, group_B: Tensor, valid_B: Tensor, *, baseline: Baseline = "group", scale: Scale = "std"
+) -> Tensor:
+    """Compare returns with one standard deviation for the whole batch (REINFORCE++, https://arxiv.org/abs/2501.03262).
+
+    ``"batch"`` is ``(r - mean) / std`` over the batch; ``"group"`` takes the mean of the group away first and divides
+    by the standard deviation of what is left. Certainty of both: high; that the deviation has n - 1 is conventional.
+
+    Args:
+        returns_B: float [B].
+        group_B: int64 [B].
+        valid_B: bool [B].
+        baseline: Which mean is taken away.
+        scale: ``"none"`` does not divide.
+
+    Returns:
+        float64 [B]; 0 in rows that are not valid, and everywhere in a batch without variance.
+
+    Raises:
+        RewardiumError: When ``baseline`` is neither.
+
+    Example:
+        >>> group, valid = torch.tensor([0, 0, 1, 1]), torch.ones(4, dtype=torch.bool)
+        >>> returns = torch.tensor([0.0, 2.0, 4.0, 6.0])
+        >>> batch_advantage(returns, group, valid, scale="none", baseline="batch").tolist()
+        [-3.0, -1.0, 1.0, 3.0]
+        >>> [round(value, 3) for value in batch_advantage(returns, group, valid).tolist()]
+        [-0.866, 0.866, -0.866, 0.866]
+    """
+    if baseline not in get_args(Baseline):
+        raise RewardiumError(f"baseline must be 'batch' or 'group', got {baseline!r}")
+    everyone_B = torch.zeros_like(group_B)
+    compared_B = everyone_B if baseline == "batch" else group_B
+    centred_B = group_advantage(returns_B, compared_B, valid_B, scale="none")
+    if scale == "none":
+        return centred_B
+    return centred_B / (group_std(centred_B, everyone_B, valid_B.double())[everyone_B] + EPSILON)
 
 
 def token_advantage(

@@ -52,6 +52,36 @@ def microbatches(rollout: Rollout, rows: Tensor, budget: int) -> list[Tensor]:
     return [torch.tensor(part) for part in min(cuts, key=lambda cut: cut[1])[0]]
 
 
+def group_microbatches(rollout: Rollout, rows: Tensor, budget: int) -> list[Tensor]:
+    """Cut rows into parts as ``microbatches`` does, without cutting a group.
+
+    Args:
+        rollout: The episodes.
+        rows: int64 [R], the rows to cut.
+        budget: The largest number of tokens of a part; a group that is longer is a part of its own.
+
+    Returns:
+        int64 tensors of row numbers; every given row is in one of them, with all given rows of its group.
+    """
+    members: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        members.setdefault(int(rollout.group[row]), []).append(row)
+    by_length = sorted(members.values(), key=lambda group: int(rollout.lengths[group].max()))
+    parts: list[list[int]] = []
+    for group in by_length:
+        if parts and _cost(rollout, parts[-1] + group) <= budget:
+            parts[-1].extend(group)
+        else:
+            parts.append(list(group))
+    return [torch.tensor(part) for part in parts]
+
+
+def _cost(rollout: Rollout, rows: list[int]) -> int:
+    """Count the tokens of one part, distinct prompts and padding included."""
+    prompts = len(set(rollout.group[rows].tolist())) * max(len(rollout.prompt_ids[row]) for row in rows)
+    return prompts + len(rows) * int(rollout.lengths[rows].max())
+
+
 def _cut(rollout: Rollout, order: list[int], budget: int) -> tuple[list[list[int]], int]:
     """Fill parts in the given order; returns them, and the number of tokens of all of them."""
     lengths, groups = rollout.lengths.tolist(), rollout.group.tolist()

@@ -53,7 +53,8 @@ class TrainConfig:
     """Sample from this many tokens only; 0 is all."""
 
     objective: str = "grpo"
-    """Name of the objective."""
+    """Name of the objective. One that says itself what an answer is worth, such as rloo or dpo, goes with the default
+    credit and scale."""
     objective_kwargs: YamlMapping = field(default_factory=dict)
     """Settings of the objective, as a YAML mapping, e.g. {clip_high: 0.28, kl_coefficient: 0.01}."""
     credit: Credit = "episode"

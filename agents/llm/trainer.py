@@ -24,7 +24,7 @@ from rewardium import rewards
 from rewardium.agents.checkpoints import keep_latest, latest_checkpoint
 from rewardium.agents.interrupts import StopRequest
 from rewardium.agents.llm.advantage import EPSILON, TokenCredit, has_variance, token_advantage
-from rewardium.agents.llm.batches import microbatches, minibatches
+from rewardium.agents.llm.batches import group_microbatches, microbatches, minibatches
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.checkpoint import (
     POLICY_FOLDER,
@@ -36,7 +36,7 @@ from rewardium.agents.llm.checkpoint import (
 from rewardium.agents.llm.config import TrainConfig
 from rewardium.agents.llm.evaluation import derived_seeds, evaluate, greedy
 from rewardium.agents.llm.logprobs import token_logprobs
-from rewardium.agents.llm.objectives import Totals, make_objective
+from rewardium.agents.llm.objectives import AnswerAdvantage, Answers, GroupObjective, Totals, make_objective
 from rewardium.agents.llm.policy import Policy, load_policy
 from rewardium.agents.llm.rollout import Rollout, collect
 from rewardium.agents.llm.sampling import TransformersSampler
@@ -83,6 +83,7 @@ class Trainer:
         self.config = config
         self.accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="no")
         self.objective = make_objective(config.objective, **config.objective_kwargs)
+        self._check_objective()
         critic_settings = TurnCriticSettings.of(config.critic_kwargs)
         self.reward = rewards.load(config.reward) if reward is None else reward
         self.groups = self._share_of_groups()
@@ -172,6 +173,8 @@ class Trainer:
     def advantages(self, rollout: Rollout) -> Tensor:
         """Return the advantage of each sampled token, float32 [B, T], for all credit that needs no critic."""
         config = self.config
+        if isinstance(self.objective, AnswerAdvantage):
+            return self._answer_advantages(self.objective, rollout)
         if config.credit == "episode" or config.credit == "reward_to_go":
             return self._token_advantages(rollout, config.credit)
         table = rollout.turn_table()
@@ -208,6 +211,13 @@ class Trainer:
         columns = (rollout.rewards, rollout.action_mask, rollout.group, rollout.valid)
         return token_advantage(*columns, credit=credit, scale=self.config.scale)
 
+    def _answer_advantages(self, objective: AnswerAdvantage, rollout: Rollout) -> Tensor:
+        """Give the tokens of each answer what the objective says, which looks at the answers of all processes."""
+        everyone = self._gather(answers_of(rollout))
+        start = sum(len(others) for others in everyone[: self.accelerator.process_index])
+        advantage = objective.answer_advantage(Answers.cat(everyone))[start : start + len(rollout)]
+        return (advantage[:, None] * rollout.action_mask).float()
+
     def learn(self, update: int, rollout: Rollout, advantage: Tensor) -> Metrics:
         """Take the optimiser steps of one update.
 
@@ -242,14 +252,19 @@ class Trainer:
             learning = learning & (advantage[rows] != 0.0).any(1)
         sums: Metrics = {"loss": 0.0}
         worst = 0.0
-        for part in microbatches(rollout, rows[learning], self._token_budget):
+        cut = group_microbatches if isinstance(self.objective, GroupObjective) else microbatches
+        for part in cut(rollout, rows[learning], self._token_budget):
             prompts = [rollout.prompt_ids[row] for row in part.tolist()]
             tokens, mask = rollout.token_ids[part].to(device), rollout.action_mask[part].to(device)
             sampled_logp, part_advantage = rollout.logprobs[part].to(device), advantage[part].to(device)
             logp = token_logprobs(self.policy, prompts, tokens, mask, temperature=config.temperature)
             logp_old = logp.detach() if single_step else sampled_logp
             logp_ref = self._reference_logprobs(prompts, tokens, mask)
-            loss, metrics = self.objective.loss(logp, logp_old, logp_ref, part_advantage, mask, totals)
+            columns = (logp, logp_old, logp_ref, part_advantage, mask, totals)
+            if isinstance(self.objective, GroupObjective):
+                loss, metrics = self.objective.group_loss(*columns, answers_of(rollout).take(part).to(device))
+            else:
+                loss, metrics = self.objective.loss(*columns)
             loss.backward()  # type: ignore[no-untyped-call]
             distance = (logp.detach() - sampled_logp)[mask].abs()
             worst = max(worst, float(distance.max()))
@@ -288,12 +303,13 @@ class Trainer:
             start += parameter.numel()
 
     def _totals(self, rollout: Rollout, rows: Tensor) -> Totals:
-        """Count the tokens and answers of a step over all processes; episodes without a score do not count."""
+        """Count tokens, answers and groups of a step over all processes; episodes without a score do not count."""
         counted = rows[rollout.valid[rows]]
-        everyone = self._gather((float(rollout.action_mask[counted].sum()), float(len(counted))))
-        tokens, sequences = (sum(column) for column in zip(*everyone, strict=True))
+        groups = len(set(rollout.group[counted].tolist()))
+        everyone = self._gather((float(rollout.action_mask[counted].sum()), float(len(counted)), float(groups)))
+        tokens, sequences, prompts = (sum(column) for column in zip(*everyone, strict=True))
         longest = self.config.max_episode_tokens or self.config.max_new_tokens * (self.config.max_turns or 1)
-        return Totals(max(tokens, 1.0), max(sequences, 1.0), float(longest))
+        return Totals(max(tokens, 1.0), max(sequences, 1.0), float(longest), max(prompts, 1.0))
 
     @torch.no_grad()
     def _reference_logprobs(self, prompts: list[list[int]], tokens: Tensor, mask: Tensor) -> Tensor | None:
@@ -400,6 +416,15 @@ class Trainer:
             )
         self.venv.load_state_dict(state.rewards[self.accelerator.process_index])
 
+    def _check_objective(self) -> None:
+        config = self.config
+        own = isinstance(self.objective, AnswerAdvantage)
+        if own and (config.credit != "episode" or config.scale != "std" or config.episode_weight > 0.0):
+            raise RewardiumError(
+                f"objective {config.objective!r} says itself what an answer is worth: leave credit, scale and "
+                f"episode_weight as they are, got {config.credit!r}, {config.scale!r} and {config.episode_weight}"
+            )
+
     def _share_of_groups(self) -> slice:
         processes, prompts = self.accelerator.num_processes, self.config.prompts_per_update
         if prompts % processes or prompts // processes < self.config.minibatches:
@@ -473,6 +498,11 @@ class Trainer:
 
     def _everyone_stops(self) -> bool:
         return any(self._gather(self._stop.asked))
+
+
+def answers_of(rollout: Rollout) -> Answers:
+    """Return the columns of a rollout that objectives over whole answers look at."""
+    return Answers(rollout.returns.double(), rollout.group, rollout.valid, rollout.action_mask.sum(1))
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

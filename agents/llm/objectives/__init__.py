@@ -1,18 +1,22 @@
 """What is minimised: one file an objective, found by its registered name.
 
 A new objective is one new file in this folder: a frozen dataclass, whose fields are its settings, with a pure method
-``loss``.
+``loss``. Two methods are optional. ``answer_advantage`` says what each answer is worth (a baseline of its own, a choice
+of the answers to learn from); without it the trainer compares answers as its ``credit`` and ``scale`` say. An objective
+that couples the answers to one prompt, as a loss over pairs does, has ``group_loss`` in place of ``loss`` and is given
+whole groups.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
+import torch
 from torch import Tensor
 
 from rewardium.envs.errors import RewardiumError, unknown_name_message
@@ -28,20 +32,84 @@ class Totals:
         tokens: Number of sampled tokens, at least 1.
         sequences: Number of answers, at least 1.
         max_tokens: The largest number of tokens that an answer could have had.
+        groups: Number of prompts, at least 1.
     """
 
     tokens: float
     sequences: float
     max_tokens: float
+    groups: float = 1.0
 
     @classmethod
     def of(cls, mask_BT: Tensor) -> Totals:
-        """Return the size of a single batch: the sampled tokens of bool [B, T]."""
+        """Return the size of a single batch, the sampled tokens of bool [B, T], whose answers are to one prompt."""
         return cls(max(float(mask_BT.sum()), 1.0), max(float(len(mask_BT)), 1.0), float(max(mask_BT.shape[1], 1)))
 
 
-class Objective(Protocol):
-    """A loss over sampled tokens."""
+@dataclass(frozen=True)
+class Answers:
+    """What is known of B answers besides their tokens.
+
+    Args:
+        returns: float64 [B], what each was paid in all.
+        group: int64 [B], equal for the answers to one prompt.
+        valid: bool [B]; an answer whose return could not be had is learnt from by nobody.
+        lengths: int64 [B], sampled tokens.
+
+    Example:
+        >>> answers = Answers.of([1.0, 0.0, 0.5], [0, 0, 1])
+        >>> answers.take(torch.tensor([1, 2])).returns.tolist()
+        [0.0, 0.5]
+        >>> Answers.cat([answers, answers]).group.tolist()
+        [0, 0, 1, 2, 2, 3]
+    """
+
+    returns: Tensor
+    group: Tensor
+    valid: Tensor
+    lengths: Tensor
+
+    def __len__(self) -> int:
+        return len(self.returns)
+
+    @classmethod
+    def of(cls, returns: Sequence[float], group: Sequence[int], lengths: Sequence[int] | None = None) -> Answers:
+        """Return valid answers, each of one token unless ``lengths`` says else."""
+        count = len(returns)
+        return cls(
+            torch.tensor(returns, dtype=torch.float64),
+            torch.tensor(group, dtype=torch.int64),
+            torch.ones(count, dtype=torch.bool),
+            torch.tensor([1] * count if lengths is None else lengths, dtype=torch.int64),
+        )
+
+    def take(self, rows: Tensor) -> Answers:
+        """Return the answers of int64 [R] rows."""
+        return Answers(self.returns[rows], self.group[rows], self.valid[rows], self.lengths[rows])
+
+    def to(self, device: torch.device) -> Answers:
+        """Return the answers on a device."""
+        columns = (self.returns, self.group, self.valid, self.lengths)
+        return Answers(*(column.to(device) for column in columns))
+
+    @classmethod
+    def cat(cls, parts: Sequence[Answers]) -> Answers:
+        """Join answers to different prompts; groups are numbered anew, so that no two parts share one."""
+        groups, start = [], 0
+        for part in parts:
+            index: Tensor = torch.unique(part.group, return_inverse=True)[1]  # type: ignore[no-untyped-call]
+            groups.append(index + start)
+            start += int(index.max()) + 1 if len(index) else 0
+        return cls(
+            torch.cat([part.returns for part in parts]),
+            torch.cat(groups),
+            torch.cat([part.valid for part in parts]),
+            torch.cat([part.lengths for part in parts]),
+        )
+
+
+class _Needs(Protocol):
+    """What every objective says of itself."""
 
     @property
     def needs_reference(self) -> bool:
@@ -50,6 +118,10 @@ class Objective(Protocol):
     @property
     def skips_zero_advantage(self) -> bool:
         """Whether rows whose advantage is 0 everywhere have no gradient, so that they need not be computed."""
+
+
+class Objective(_Needs, Protocol):
+    """A loss over sampled tokens."""
 
     def loss(
         self,
@@ -75,9 +147,55 @@ class Objective(Protocol):
         """
 
 
-O = TypeVar("O", bound=Callable[..., Objective])  # noqa: E741
+@runtime_checkable
+class AnswerAdvantage(Protocol):
+    """An objective that says itself what each answer is worth."""
 
-_OBJECTIVES: dict[str, Callable[..., Objective]] = {}
+    def answer_advantage(self, answers: Answers) -> Tensor:
+        """Compute the advantage that all tokens of an answer get.
+
+        Args:
+            answers: All B answers of an update, of all processes, in whole groups.
+
+        Returns:
+            float [B]; where it is 0 and ``skips_zero_advantage`` holds, the answer is not computed at all.
+        """
+
+
+@runtime_checkable
+class GroupObjective(_Needs, Protocol):
+    """A loss that couples the answers to one prompt."""
+
+    def group_loss(
+        self,
+        logp: Tensor,
+        logp_old: Tensor,
+        logp_ref: Tensor | None,
+        advantage: Tensor,
+        mask: Tensor,
+        totals: Totals,
+        answers: Answers,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the part of the loss that comes from some groups of a step.
+
+        Args:
+            logp: float [B, T], and so on as in ``Objective.loss``.
+            logp_old: float [B, T].
+            logp_ref: float [B, T], or None.
+            advantage: float [B, T].
+            mask: bool [B, T].
+            totals: The size of the whole step.
+            answers: The B answers; each group is here with all of its rows that are computed.
+
+        Returns:
+            The loss, and metrics that add up as it does.
+        """
+
+
+AnyObjective = Objective | GroupObjective
+O = TypeVar("O", bound=Callable[..., AnyObjective])  # noqa: E741
+
+_OBJECTIVES: dict[str, Callable[..., AnyObjective]] = {}
 
 
 def register_objective(name: str) -> Callable[[O], O]:
@@ -114,7 +232,7 @@ def objective_names() -> list[str]:
     return sorted(_OBJECTIVES)
 
 
-def make_objective(name: str, **settings: Any) -> Objective:
+def make_objective(name: str, **settings: Any) -> AnyObjective:
     """Build a registered objective.
 
     Args:
@@ -139,5 +257,5 @@ def make_objective(name: str, **settings: Any) -> Objective:
     for setting in settings:
         if setting not in known:
             raise RewardiumError(f"objective {name!r}: {unknown_name_message('setting', setting, known)}")
-    objective: Objective = factory(**settings)
+    objective: AnyObjective = factory(**settings)
     return objective

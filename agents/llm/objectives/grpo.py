@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import get_args
 
-import torch
 from torch import Tensor
 
 from rewardium.agents.llm.objectives import Totals, register_objective
+from rewardium.agents.llm.objectives._tokens import (
+    Normalisation,
+    clipped_surrogate,
+    divergence,
+    log_ratio,
+    masked_sum,
+    mean_over,
+)
 from rewardium.envs.errors import RewardiumError
-
-Normalisation = Literal["token", "sequence", "constant"]
 
 
 @register_objective("grpo")
@@ -38,6 +43,7 @@ class Grpo:
         RewardiumError: When a value is out of its range.
 
     Example:
+        >>> import torch
         >>> one = torch.ones(1, 1)
         >>> loss, metrics = Grpo().loss(one * 0.5, one * 0.0, None, one * 2.0, one.bool())
         >>> round(float(loss), 3), float(metrics["clip_fraction"])  # e^0.5 is clipped to 1.2
@@ -55,7 +61,7 @@ class Grpo:
                 f"grpo needs clip_low in [0, 1], clip_high >= 0 and kl_coefficient >= 0, got {self.clip_low}, "
                 f"{self.clip_high} and {self.kl_coefficient}"
             )
-        if self.normalisation not in ("token", "sequence", "constant"):
+        if self.normalisation not in get_args(Normalisation):
             raise RewardiumError(f"normalisation must be 'token', 'sequence' or 'constant', got {self.normalisation!r}")
 
     @property
@@ -86,27 +92,11 @@ class Grpo:
             RewardiumError: When there is a penalty and no reference.
         """
         totals = totals or Totals.of(mask)
-        ratio = (torch.where(mask, logp - logp_old, 0.0)).exp()
-        clipped = ratio.clamp(1.0 - self.clip_low, 1.0 + self.clip_high)
-        per_token = -torch.minimum(ratio * advantage, clipped * advantage)
-        metrics = {"clip_fraction": _sum((clipped * advantage < ratio * advantage).float(), mask) / totals.tokens}
+        ratio = log_ratio(logp, logp_old, mask).exp()
+        per_token, clipped = clipped_surrogate(ratio, advantage, self.clip_low, self.clip_high)
+        metrics = {"clip_fraction": masked_sum(clipped.float(), mask) / totals.tokens}
         if self.needs_reference:
-            if logp_ref is None:
-                raise RewardiumError("grpo with kl_coefficient > 0 needs the reference's log-probabilities")
-            difference = torch.where(mask, logp_ref - logp, 0.0)
-            divergence = difference.exp() - difference - 1.0
-            per_token = per_token + self.kl_coefficient * divergence
-            metrics["kl"] = _sum(divergence.detach(), mask) / totals.tokens
-        return self._normalised(per_token, mask, totals), metrics
-
-    def _normalised(self, per_token: Tensor, mask: Tensor, totals: Totals) -> Tensor:
-        if self.normalisation == "token":
-            return _sum(per_token, mask) / totals.tokens
-        if self.normalisation == "constant":
-            return _sum(per_token, mask) / (totals.sequences * totals.max_tokens)
-        means = torch.where(mask, per_token, 0.0).sum(1) / mask.sum(1).clamp(min=1)
-        return means.sum() / totals.sequences
-
-
-def _sum(values: Tensor, mask: Tensor) -> Tensor:
-    return torch.where(mask, values, 0.0).sum()
+            distance = divergence(logp, logp_ref, mask, "grpo with kl_coefficient > 0")
+            per_token = per_token + self.kl_coefficient * distance
+            metrics["kl"] = masked_sum(distance.detach(), mask) / totals.tokens
+        return mean_over(per_token, mask, totals, self.normalisation), metrics

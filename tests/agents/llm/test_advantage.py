@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from rewardium.agents.llm.advantage import (
     EPSILON,
+    batch_advantage,
     group_advantage,
     has_variance,
+    leave_one_out_advantage,
     reward_to_go,
     token_advantage,
 )
@@ -133,3 +135,31 @@ def test_reward_to_go_of_one_row():
 def test_unknown_credit():
     with pytest.raises(RewardiumError, match="credit must be"):
         token_advantage(torch.ones(1, 1), torch.ones(1, 1).bool(), GROUP[:1], VALID[:1], credit="segment")
+
+
+@settings(deadline=None)
+@given(rollouts())
+def test_leaving_one_out_compares_with_the_mean_of_the_others(rollout):
+    rewards, _, group, valid = rollout
+    returns = rewards.sum(1).double()
+    found = leave_one_out_advantage(returns, group, valid)
+    for row in range(len(returns)):
+        others = [other for other in range(len(returns)) if other != row and group[other] == group[row]]
+        known = [float(returns[other]) for other in others if valid[other]]
+        expected = float(returns[row]) - sum(known) / len(known) if known and valid[row] else 0.0
+        assert float(found[row]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_one_deviation_for_the_whole_batch():
+    returns = torch.tensor([1.0, 0.0, 8.0, 6.0, 99.0], dtype=torch.float64)
+    group, valid = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([True, True, True, True, False])
+    known = returns[:4]
+    whole = batch_advantage(returns, group, valid, baseline="batch")
+    torch.testing.assert_close(whole[:4], (known - known.mean()) / (known.std() + EPSILON))
+    centred = torch.tensor([0.5, -0.5, 1.0, -1.0], dtype=torch.float64)
+    found = batch_advantage(returns, group, valid, baseline="group")
+    torch.testing.assert_close(found[:4], centred / (centred.std() + EPSILON))
+    assert whole[4] == found[4] == 0.0
+    assert batch_advantage(torch.full((5,), 0.1), group, valid, baseline="batch").tolist() == [0.0] * 5
+    with pytest.raises(RewardiumError, match="baseline must be"):
+        batch_advantage(returns, group, valid, baseline="world")
