@@ -590,10 +590,11 @@ One policy and one run alone:
 """
 
 
-def template_success(run: Figures, template: str) -> float:
-    """Return the greedy success in a template, over its kinds."""
+def template_success(run: Figures, template: str) -> float | None:
+    """Return the greedy success in a template, over its kinds; None where none of its tasks came up."""
     kinds = [each for kind, each in run["greedy"]["kinds"].items() if kind.partition(",")[0] == template]
-    return float(sum(each["success"] * each["episodes"] for each in kinds) / sum(each["episodes"] for each in kinds))
+    episodes = sum(each["episodes"] for each in kinds)
+    return float(sum(each["success"] * each["episodes"] for each in kinds) / episodes) if episodes else None
 
 
 def template_table(config: Config, before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
@@ -643,8 +644,11 @@ def template_findings(before: Sequence[Figures], after: Mapping[str, Sequence[Fi
 
 def template_line(template: str, best: str, before: Sequence[Figures], after: Mapping[str, Sequence[Figures]]) -> str:
     """Say how far a template came under the best setting."""
-    start = mean(template_success(run, template) for run in before)
-    reached = [template_success(run, template) for run in after[best]]
+    known = [[template_success(run, template) for run in runs] for runs in (before, after[best])]
+    started, reached = ([each for each in successes if each is not None] for successes in known)
+    if not started or not reached:
+        return f"- `{template}`: none of its tasks came up."
+    start = mean(started)
     doubled = "at least doubled" if mean(reached) >= 2.0 * start else "not doubled"
     return (
         f"- `{template}` under {best}, the best setting by greedy success over all: {start:.1%} before, "

@@ -38,7 +38,7 @@ TASKS: Mapping[str, Task] = {
     "KeyRoom-S5": Task(24_000, (*_KEY, *_STAIRS), "key_door.py"),
     "KeyRoom-S15": Task(300_000, (*_KEY, *_STAIRS), "key_door.py"),
     "KeyHalls": Task(64_000, (*_KEY, *_STAIRS), "key_door.py"),
-    "KeyRiver": Task(56_000, (*_KEY, "push a boulder into the water", *_STAIRS), "key_river.py"),
+    "KeyRiver": Task(72_000, (*_KEY, "push a boulder into the water", *_STAIRS), "key_river.py"),
     "LavaCrossingS9N1": Task(24_000, ("pass the gap in the lava", *_STAIRS), "stairs.py"),
     "River-Narrow": Task(16_000, ("push a boulder into the water", *_STAIRS), "river.py"),
     "Quest-Easy": Task(500_000, ("zap the wand", "kill a monster", *_STAIRS), "quest.py"),

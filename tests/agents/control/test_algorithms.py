@@ -31,7 +31,6 @@ def model_of(config):
         ({"algorithm_kwargs": {"env": 3}}, "unknown setting of ppo 'env'"),
         ({"algorithm": "dqn", "memory": "lstm"}, "goes with ppo"),
         ({"algorithm": "sac"}, "ppo, a2c, dqn would"),
-        ({"env": "Pendulum-v1", "algorithm": "dqn"}, "ppo, a2c, sac would"),
         ({"algorithm_kwargs": {"batch_size": 300}}, "cannot be cut into minibatches"),
         ({"algorithm_kwargs": {"gamma": "high"}}, "gamma of ppo must be a number"),
     ],

@@ -18,7 +18,10 @@ from rewardium.rewards.shaping.delta import Delta
 from rewardium.rewards.shaping.normalize import Normalize
 from rewardium.rewards.shaping.once import Once
 from rewardium.rewards.shaping.potential import Potential
+from rewardium.rewards.shaping.progressive import Progressive
+from rewardium.rewards.shaping.schedule import Schedule
 from rewardium.rewards.shaping.shaper import Shaper
+from rewardium.rewards.shaping.top_segments import TopSegments
 from rewardium.rewards.state import RewardState
 
 NODES = {
@@ -33,9 +36,12 @@ NODES = {
     "normalize": Normalize,
     "once": Once,
     "potential": lambda child: Potential(child, gamma=0.9, initial=0.5),
+    "progressive": lambda child: Progressive(child, at=(0.0, 10.0)),
+    "schedule": lambda child: Schedule(child, at=(0.0, 10.0), weights=(1.0, 0.5)),
+    "top_segments": lambda child: TopSegments(child, most=2),
 }
-ACROSS_ENVIRONMENTS = {"anneal", "bound running", "normalize"}
-COUNTS_TIME = {"anneal", "count_decay", "potential"}
+ACROSS_ENVIRONMENTS = {"anneal", "bound running", "normalize", "progressive", "schedule"}
+COUNTS_TIME = {"anneal", "count_decay", "potential", "progressive", "schedule"}
 
 entry = st.none() | st.floats(-2, 2, width=32) | st.lists(st.floats(-2, 2, width=32), min_size=1, max_size=3).map(tuple)
 end = st.sampled_from(["", "", "", "terminated", "truncated"])
