@@ -229,24 +229,21 @@ def held_fixed(config: Config, tasks: Mapping[str, Runs]) -> str:
             f"{config.motif_pairs:,} pairs of messages (or all there are) of {config.motif_env_steps:,} random steps; "
             "these are not counted as steps of its runs."
         )
-    return (
-        paragraph(
-            f"**Held fixed:** the observation (map_features), the network, {config.num_envs} environments{kwargs}, memory "
-            f"{config.memory}, one CPU thread, and for each task the number of steps. Policies act by drawing from their "
-            f"distribution, also in the {config.eval_episodes} episodes of the evaluation; {waits}.{motif} No weight or "
-            "exponent of a reward was tuned."
-        )
-        + "\n\n"
-        + paragraph(CHOSEN)
+    held = paragraph(
+        f"**Held fixed:** the observation (map_features), the network, {config.num_envs} environments{kwargs}, memory "
+        f"{config.memory}, one CPU thread, and for each task the number of steps. Policies act by drawing from their "
+        f"distribution, also in the {config.eval_episodes} episodes of the evaluation; {waits}.{motif} No weight or "
+        "exponent of a reward was tuned."
     )
+    return f"{held}\n\n{paragraph(CHOSEN)}"
 
 
 CHOSEN = (
-    "**Chosen after a look at runs:** the learning rate (two other settings of PPO had one run each), the judge's share of "
-    "mistakes (with a tenth, every subgoal of CALM is paid by mistake within an episode), and the levels of KeyHalls and "
-    "KeyRiver, which were made smaller until calm-once learned them in minutes and sparse did not: that there is a gap on "
-    "these two tasks is why they are here. The steps of KeyRiver were raised from 56,000 to 72,000, for all settings, "
-    "when no mean had reached 80%."
+    "**Chosen after a look at runs:** the learning rate (two other settings of PPO had one run each), the judge's share "
+    "of mistakes (with a tenth, every subgoal of CALM is paid by mistake within an episode), and the levels of KeyHalls "
+    "and KeyRiver, which were made smaller until calm-once learned them in minutes and sparse did not: that there is a "
+    "gap on these two tasks is why they are here. The steps of KeyRiver were raised from 56,000 to 72,000, for all "
+    "settings, when no mean had reached 80%."
 )
 """What the tasks and the common settings owe to runs that are not on the page."""
 
