@@ -44,9 +44,9 @@ from rewardium.rewards.learning.frame_model import FramePreference
 from rewardium.rewards.learning.frame_preferences import (
     FramePreferenceReport,
     train_frame_preferences,
-    write_frame_preferences,
 )
 from rewardium.rewards.learning.pair_drawing import draw_pairs
+from rewardium.rewards.learning.preference_pairs import write_pairs
 from rewardium.rewards.models.frame_files import read_frames
 from rewardium.rewards.models.frame_judge import make_frame_judge
 from rewardium.rewards.models.frame_questions import FIRST_SECOND_NEITHER
@@ -193,7 +193,7 @@ def run(arguments: Arguments, console: Console) -> FramePreferenceReport:
             )  # fmt: skip
         finally:
             judge.close()
-        write_frame_preferences(arguments.out / "preferences.jsonl", preferences)
+        write_pairs(arguments.out / "preferences.jsonl", preferences)
         report = train(arguments, settings, frames, preferences, progress)
     console.print(table_of(report, preferences, len(pairs)))
     console.print(f"the reward: image_preference('{arguments.out / 'model'}')", markup=False, soft_wrap=True)

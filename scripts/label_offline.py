@@ -34,11 +34,11 @@ from rewardium.rewards.annotation.questions import PREFERENCE
 from rewardium.rewards.learning.bradley_terry import Preference
 from rewardium.rewards.learning.collection import collect_messages, read_messages, write_messages
 from rewardium.rewards.learning.pair_drawing import Pair, draw_pairs
+from rewardium.rewards.learning.preference_pairs import write_pairs
 from rewardium.rewards.learning.preferences import (
     PreferenceReport,
     load_preference_model,
     train_preference_model,
-    write_preferences,
 )
 
 _PAIRS_AT_ONCE = 1_024
@@ -154,7 +154,7 @@ def run(arguments: Arguments, console: Console) -> PreferenceReport:
             )
         pairs = draw_pairs(list(counts), arguments.pairs, arguments.seed)
         preferences = label(arguments, pairs, progress)
-        write_preferences(arguments.out / "preferences.jsonl", preferences)
+        write_pairs(arguments.out / "preferences.jsonl", preferences)
         report = train(arguments, preferences, progress)
     console.print(table_of(report, len(pairs)))
     console.print(extremes(arguments.out / "model", list(counts)), markup=False, soft_wrap=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,19 +10,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardium.envs.errors import MissingExtraError, RewardiumError
+from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.learning.frame_cnn import FrameCnnSettings, build_frame_cnn, frame_cnn, small_frames
+from rewardium.rewards.learning.model_folder import SETTINGS_FILE, load_network, read_settings, save_network
 from rewardium.rewards.learning.one_thread import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS_FILE = "model.safetensors"
-SETTINGS_FILE = "model.json"
-KIND = "frame preference model"
-FORMAT = 1
+WHAT = "frame model"
+IDENTITY = {"kind": "frame preference model", "format": 1}
 _ROWS_A_CALL = 256
-_LARGEST_SETTINGS = 1_000_000
 
 SmallFrames = NDArray[np.uint8]
 
@@ -99,20 +95,7 @@ class FrameModel:
         Raises:
             RewardiumError: When the folder cannot be written.
         """
-        from safetensors.torch import save_file
-
-        folder = Path(folder)
-        weights = {name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}
-        written = {"kind": KIND, "format": FORMAT, "settings": asdict(self.settings), **(extra or {})}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            parts = {name: folder / f".{name}.part" for name in (WEIGHTS_FILE, SETTINGS_FILE)}
-            save_file(weights, parts[WEIGHTS_FILE])
-            parts[SETTINGS_FILE].write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
-            for name, part in parts.items():
-                os.replace(part, folder / name)
-        except OSError as error:
-            raise RewardiumError(f"cannot write the frame model to {folder}: {error}") from error
+        save_network(self.network, {**IDENTITY, "settings": asdict(self.settings), **(extra or {})}, folder, WHAT)
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple[FrameModel, dict[str, Any]]:
@@ -128,20 +111,9 @@ class FrameModel:
             RewardiumError: When there is no model, or it is of another kind or damaged.
             MissingExtraError: When torch or safetensors is not installed.
         """
-        try:
-            from safetensors import SafetensorError
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise MissingExtraError("safetensors", "control") from error
-        folder = Path(folder)
-        written = _read_settings(folder / SETTINGS_FILE)
-        model = cls(_settings_of(written, folder))
-        try:
-            model.network.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise RewardiumError(f"cannot read the frame model in {folder}: {first}") from error
-        model.network.requires_grad_(False)
+        written = read_settings(folder, IDENTITY, WHAT, "scripts/label_frames.py")
+        model = cls(_settings_of(written, Path(folder)))
+        load_network(model.network, folder, WHAT)
         return model, written
 
 
@@ -200,23 +172,6 @@ class FrameTrainer:
         if number <= self.batch_size:
             return np.arange(number)
         return self._generator.choice(number, size=self.batch_size, replace=False)
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_SETTINGS:
-            raise RewardiumError(f"{path} is no frame model: it has {path.stat().st_size} bytes")
-        written = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RewardiumError(
-            f"there is no frame model in {path.parent}: {path.name}: {error.strerror}. "
-            "scripts/label_frames.py makes one"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RewardiumError(f"{path} is no frame model: {error}") from error
-    if not isinstance(written, dict) or written.get("kind") != KIND or written.get("format") != FORMAT:
-        raise RewardiumError(f"{path} is no frame model of format {FORMAT}")
-    return written
 
 
 def _settings_of(written: Mapping[str, Any], folder: Path) -> FrameCnnSettings:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,20 +11,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rewardium.envs.errors import MissingExtraError, RewardiumError
+from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.learning.bradley_terry import Preference
 from rewardium.rewards.learning.char_cnn import CharCnnSettings, build_char_cnn, char_cnn
 from rewardium.rewards.learning.messages import encode
+from rewardium.rewards.learning.model_folder import SETTINGS_FILE, load_network, read_settings, save_network
 from rewardium.rewards.learning.one_thread import one_thread
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-WEIGHTS_FILE = "model.safetensors"
-SETTINGS_FILE = "model.json"
+WHAT = "message model"
 FORMAT = 1
 _ROWS_A_CALL = 1_024
-_LARGEST_SETTINGS = 1_000_000
 
 
 class MessageModel:
@@ -92,20 +89,7 @@ class MessageModel:
         Raises:
             RewardiumError: When the folder cannot be written.
         """
-        from safetensors.torch import save_file
-
-        folder = Path(folder)
-        weights = {name: tensor.contiguous().cpu() for name, tensor in self.network.state_dict().items()}
-        text = json.dumps({"format": FORMAT, "settings": asdict(self.settings), **(extra or {})}, indent=1)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            parts = {name: folder / f".{name}.part" for name in (WEIGHTS_FILE, SETTINGS_FILE)}
-            save_file(weights, parts[WEIGHTS_FILE])
-            parts[SETTINGS_FILE].write_text(text + "\n", encoding="utf-8")
-            for name, part in parts.items():
-                os.replace(part, folder / name)
-        except OSError as error:
-            raise RewardiumError(f"cannot write the message model to {folder}: {error}") from error
+        save_network(self.network, {"format": FORMAT, "settings": asdict(self.settings), **(extra or {})}, folder, WHAT)
 
     @classmethod
     def load(cls, folder: str | Path) -> tuple[MessageModel, dict[str, Any]]:
@@ -121,38 +105,10 @@ class MessageModel:
             RewardiumError: When there is no model, or it is of another kind or damaged.
             MissingExtraError: When torch or safetensors is not installed.
         """
-        try:
-            from safetensors import SafetensorError
-            from safetensors.torch import load_file
-        except ImportError as error:
-            raise MissingExtraError("safetensors", "control") from error
-        folder = Path(folder)
-        written = _read_settings(folder / SETTINGS_FILE)
-        model = cls(_settings_of(written, folder))
-        try:
-            model.network.load_state_dict(load_file(folder / WEIGHTS_FILE))
-        except (OSError, SafetensorError, RuntimeError) as error:
-            first = (str(error).splitlines() or [""])[0]
-            raise RewardiumError(f"cannot read the message model in {folder}: {first}") from error
-        model.network.requires_grad_(False)
+        written = read_settings(folder, {"format": FORMAT}, WHAT, "scripts/label_offline.py")
+        model = cls(_settings_of(written, Path(folder)))
+        load_network(model.network, folder, WHAT)
         return model, written
-
-
-def _read_settings(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_SETTINGS:
-            raise RewardiumError(f"{path} is no message model: it has {path.stat().st_size} bytes")
-        written = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RewardiumError(
-            f"there is no message model in {path.parent}: {path.name}: {error.strerror}. "
-            "scripts/label_offline.py makes one"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise RewardiumError(f"{path} is no message model: {error}") from error
-    if not isinstance(written, dict) or written.get("format") != FORMAT:
-        raise RewardiumError(f"{path} is no message model of format {FORMAT}")
-    return written
 
 
 def _settings_of(written: Mapping[str, Any], folder: Path) -> CharCnnSettings:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +11,20 @@ from typing import Any
 import numpy as np
 
 from rewardium.envs.errors import RewardiumError
-from rewardium.rewards.learning.bradley_terry import Preference, RewardScale, pair_accuracy, scale_of_pairs
+from rewardium.rewards.learning.bradley_terry import Preference, RewardScale, scale_of_pairs
 from rewardium.rewards.learning.char_cnn import CharCnnSettings
-from rewardium.rewards.learning.message_model import SETTINGS_FILE, WEIGHTS_FILE, MessageModel, MessageTrainer
+from rewardium.rewards.learning.message_model import MessageModel, MessageTrainer
 from rewardium.rewards.learning.messages import MAX_CHARACTERS, clean_message
+from rewardium.rewards.learning.model_folder import SETTINGS_FILE, version_of
+from rewardium.rewards.learning.preference_pairs import (
+    accuracy,
+    check_training,
+    read_pairs,
+    require_decided,
+    sides_of,
+    split_pairs,
+    train_in_parts,
+)
 
 _LONGEST_LINE = 64 * MAX_CHARACTERS
 _STEPS_A_REPORT = 20
@@ -109,87 +116,26 @@ def train_preference_model(
         >>> report.trained_accuracy, report.messages
         (1.0, 3)
     """
-    _check_training(steps, learning_rate, batch_size, held_out)
+    check_training(steps, learning_rate, batch_size, held_out)
     trained, kept_back = split_pairs(preferences, held_out, seed)
-    if not any(pair.preference != 0.5 for pair in trained):
-        raise RewardiumError(
-            f"no preferences to learn from: {len(preferences)} pairs, of which {len(trained)} are trained on, and no "
-            "decided one among these"
-        )
+    require_decided(trained, len(preferences))
     model = MessageModel(settings, seed, device)
     trainer = MessageTrainer(model, learning_rate=learning_rate, batch_size=batch_size, seed=seed)
-    loss, done = float("nan"), 0
-    while done < steps:
-        now = min(_STEPS_A_REPORT, steps - done)
-        loss, done = trainer.rank(trained, now), done + now
-        if progress is not None:
-            progress(done, loss)
-    messages = sorted({side for pair in trained for side in pair[:2]})
+    loss = train_in_parts(lambda now: trainer.rank(trained, now), steps, _STEPS_A_REPORT, progress)
+    messages = sides_of(trained)
     scale = scale_of_pairs(messages, model.scores(messages), trained)
     report = PreferenceReport(
         pairs=len(preferences),
         ties=sum(pair.preference == 0.5 for pair in preferences),
-        messages=len({side for pair in preferences for side in pair[:2]}),
+        messages=len(sides_of(preferences)),
         loss=loss,
-        trained_accuracy=_accuracy(model, trained),
+        trained_accuracy=accuracy(model.scores, trained),
         held_out_pairs=sum(pair.preference != 0.5 for pair in kept_back),
-        held_out_accuracy=_accuracy(model, kept_back),
+        held_out_accuracy=accuracy(model.scores, kept_back),
     )
     training = {"steps": steps, "learning_rate": learning_rate, "batch_size": batch_size, "seed": seed}
     model.save(folder, {"scale": scale._asdict(), "training": training, "report": report.__dict__})
     return report
-
-
-def split_pairs(
-    preferences: Sequence[Preference], held_out: float, seed: int = 0
-) -> tuple[list[Preference], list[Preference]]:
-    """Split pairs into those to train on and those held out.
-
-    The side of a pair depends on its two messages alone: neither on their order nor on the other pairs, so that more
-    labels never move a pair.
-
-    Args:
-        preferences: The pairs.
-        held_out: The share to hold out, on average.
-        seed: Another seed, another split.
-
-    Returns:
-        The pairs to train on and those held out, in their order.
-
-    Example:
-        >>> pairs = [Preference(str(number), "x", 1.0) for number in range(100)]
-        >>> trained, kept_back = split_pairs(pairs, 0.2)
-        >>> len(trained) + len(kept_back), 5 < len(kept_back) < 40
-        (100, True)
-    """
-
-    def is_held_out(pair: Preference) -> bool:
-        text = json.dumps([seed, *sorted(pair[:2])])
-        digest = hashlib.blake2b(text.encode("utf-8"), digest_size=8).digest()
-        return int.from_bytes(digest, "big") < held_out * 2**64
-
-    sides: tuple[list[Preference], list[Preference]] = ([], [])
-    for pair in preferences:
-        sides[is_held_out(pair)].append(pair)
-    return sides
-
-
-def _accuracy(model: MessageModel, pairs: Sequence[Preference]) -> float | None:
-    messages = sorted({side for pair in pairs for side in pair[:2]})
-    score = dict(zip(messages, model.scores(messages), strict=True))
-    first = np.array([score[pair.first] for pair in pairs])
-    second = np.array([score[pair.second] for pair in pairs])
-    return pair_accuracy(first, second, np.array([pair.preference for pair in pairs]))
-
-
-def _check_training(steps: int, learning_rate: float, batch_size: int, held_out: float) -> None:
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if value < 1:
-            raise RewardiumError(f"training on preferences: {name} must be at least 1, got {value}")
-    if not (learning_rate > 0.0 and math.isfinite(learning_rate)):
-        raise RewardiumError(f"training on preferences: learning_rate must be above 0, got {learning_rate}")
-    if not 0.0 <= held_out < 1.0:
-        raise RewardiumError(f"training on preferences: held_out must be in [0, 1), got {held_out}")
 
 
 def load_preference_model(folder: str | Path) -> PreferenceModel:
@@ -205,15 +151,7 @@ def load_preference_model(folder: str | Path) -> PreferenceModel:
         RewardiumError: When there is none, or it is damaged.
     """
     path = Path(folder).expanduser().resolve()
-    return _load(path, tuple(_version(path / name) for name in (SETTINGS_FILE, WEIGHTS_FILE)))
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_mtime_ns, status.st_ino
+    return _load(path, version_of(path))
 
 
 @lru_cache(maxsize=8)
@@ -235,29 +173,8 @@ def _scale_of(written: Any, folder: Path) -> RewardScale:
     return scale
 
 
-def write_preferences(path: str | Path, preferences: Sequence[Preference]) -> None:
-    """Write preferences as JSON lines: ``{"first": ..., "second": ..., "preference": 1.0}``.
-
-    Args:
-        path: The file; it is there as a whole or not at all.
-        preferences: The pairs.
-
-    Raises:
-        RewardiumError: When it cannot be written.
-    """
-    path = Path(path)
-    text = "".join(json.dumps(pair._asdict(), ensure_ascii=False) + "\n" for pair in preferences)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(text.encode("utf-8"))
-        part.replace(path)
-    except OSError as error:
-        raise RewardiumError(f"cannot write {path}: {error.strerror}") from error
-
-
 def read_preferences(path: str | Path) -> list[Preference]:
-    """Read what ``write_preferences`` wrote, or the same made elsewhere; other fields are passed over.
+    """Read what ``write_pairs`` wrote of messages, or the same made elsewhere; other fields are passed over.
 
     Args:
         path: The file.
@@ -269,28 +186,10 @@ def read_preferences(path: str | Path) -> list[Preference]:
         RewardiumError: When it cannot be read, with the number of the line that is no preference.
 
     Example:
-        >>> write_preferences("some.jsonl", [Preference("a key", "a wall", 1.0)])
+        >>> from rewardium.rewards.learning.preference_pairs import write_pairs
+        >>> write_pairs("some.jsonl", [Preference("a key", "a wall", 1.0)])
         >>> read_preferences("some.jsonl")
         [Preference(first='a key', second='a wall', preference=1.0)]
     """
-    pairs = []
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            for number, line in enumerate(iter(lambda: file.readline(_LONGEST_LINE), ""), start=1):
-                if line.strip():
-                    pairs.append(_preference(line, f"{path}:{number}"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise RewardiumError(f"cannot read {path}: {error}") from error
-    return pairs
-
-
-def _preference(line: str, place: str) -> Preference:
-    try:
-        row = json.loads(line)
-        first, second, preference = row["first"], row["second"], row["preference"]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise RewardiumError(f"{place} needs first, second and preference: {error!r}") from None
-    right = isinstance(preference, (int, float)) and not isinstance(preference, bool) and 0.0 <= preference <= 1.0
-    if not isinstance(first, str) or not isinstance(second, str) or not right:
-        raise RewardiumError(f"{place}: first and second must be texts, and preference a number in [0, 1]")
-    return Preference(clean_message(first), clean_message(second), float(preference))
+    pairs = read_pairs(path, Preference, lambda side: isinstance(side, str), "texts", _LONGEST_LINE)
+    return [Preference(clean_message(pair.first), clean_message(pair.second), pair.preference) for pair in pairs]

@@ -9,12 +9,11 @@ import pytest
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.learning.bradley_terry import Preference
 from rewardium.rewards.learning.char_cnn import CharCnnSettings
+from rewardium.rewards.learning.preference_pairs import split_pairs, write_pairs
 from rewardium.rewards.learning.preferences import (
     load_preference_model,
     read_preferences,
-    split_pairs,
     train_preference_model,
-    write_preferences,
 )
 
 SMALL = CharCnnSettings(embedding=16, width=16)
@@ -129,7 +128,7 @@ def test_a_scale_that_is_none_is_refused(tmp_path, scale):
 
 def test_a_file_gives_the_pairs_back(tmp_path):
     pairs = [Preference('a "key"', "ünï\u2028code", 0.5), Preference("b", "c", 0.0)]
-    write_preferences(tmp_path / "deep" / "pairs.jsonl", pairs)
+    write_pairs(tmp_path / "deep" / "pairs.jsonl", pairs)
     read = read_preferences(tmp_path / "deep" / "pairs.jsonl")
     assert [pair.preference for pair in read] == [0.5, 0.0]
     assert read[0].first == 'a "key"'
