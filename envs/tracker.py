@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -173,8 +174,9 @@ class TransitionTracker:
     ) -> None:
         self.step_number[live] += 1
         if "history" in self.needs:
-            for transition in batch:
-                self._histories[transition.env] += (_without_history(transition),)
+            # Histories do not nest, so that memory stays linear.
+            for transition in replace(batch, histories=None):
+                self._histories[transition.env] += (transition,)
         self._observations = observations
         if self.autoreset_mode is AutoresetMode.NEXT_STEP:
             self._begin(np.flatnonzero(~live), infos)
@@ -246,13 +248,6 @@ class TransitionTracker:
                 f"environment has already been reset: wrap each sub-environment in rewardium.envs.capture.Capture, "
                 "or use AutoresetMode.NEXT_STEP"
             )
-
-
-def _without_history(transition: Transition) -> Transition:
-    """Return the transition as a member of another's history: histories do not nest, so memory stays linear."""
-    return Transition(
-        *(getattr(transition, name) for name in Transition.__slots__ if name != "history"),
-    )
 
 
 def _merged(current: Any, final: Any, ended: NDArray[np.int64], num_envs: int) -> list[Any]:

@@ -10,6 +10,7 @@ from rewardium.envs.tools.calls import ToolCall
 
 Level = Literal["fine", "intermediate", "coarse", "refined"]
 LEVELS = ("fine", "intermediate", "coarse", "refined")
+_PLAIN = frozenset({str, int, float, bool})
 
 
 class Match(NamedTuple):
@@ -33,8 +34,8 @@ def same_value(left: Any, right: Any) -> bool:
         >>> same_value({"a": 1, "b": [True]}, {"b": [True], "a": 1.0}), same_value(1, True), same_value("1", 1)
         (True, False, False)
     """
-    if type(left) is str and type(right) is str:  # most are
-        return left == right
+    if type(left) is type(right) and type(left) in _PLAIN:  # most are
+        return bool(left == right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(same_value(value, right[key]) for key, value in left.items())
     if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
@@ -105,9 +106,16 @@ def _assigned(gold: Sequence[ToolCall], calls: Sequence[ToolCall]) -> list[tuple
 
 
 def _best(wanted: ToolCall, calls: Sequence[ToolCall], candidates: Sequence[int]) -> tuple[int, float]:
-    scores = [argument_score(wanted, calls[index]) for index in candidates]
-    greatest = max(scores)
-    tied = [index for index, score in zip(candidates, scores, strict=True) if score == greatest]
+    tied: list[int] = []
+    greatest, full = -1.0, 1.0 + len(wanted.arguments)
+    for index in candidates:
+        score = argument_score(wanted, calls[index])
+        if score == full:  # nothing is better, and what is as good has the same arguments
+            return index, score
+        if score > greatest:
+            greatest, tied = score, [index]
+        elif score == greatest:
+            tied.append(index)
     return tied[0] if len(tied) == 1 else min(tied, key=lambda index: _text_of(calls[index])), greatest
 
 
@@ -156,11 +164,13 @@ def match_calls(
     """
     if level == "coarse":
         return _all_or_nothing(gold, calls, strangers)
-    names = jaccard((call.name for call in gold), [*(call.name for call in calls), *((None,) * strangers)])
+    names = jaccard([call.name for call in gold], [*[call.name for call in calls], *((None,) * strangers)])
     pairs = _assigned(gold, calls)
     if level == "refined" and names < 1.0:
         names = 0.0
-    greatest = 1.0 + sum(1.0 if level == "intermediate" else 1.0 + len(wanted.arguments) for wanted in gold)
+    greatest = 1.0 + len(gold)
+    if level != "intermediate":
+        greatest += sum([len(wanted.arguments) for wanted in gold])
     earned = [0.0] * len(calls)
     taken = [False] * len(gold)
     for number, index, known in pairs:

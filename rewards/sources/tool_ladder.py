@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rewardium.envs.errors import RewardiumError
-from rewardium.envs.tools.calls import CallFault
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import register
 from rewardium.rewards.reward import RewardSource
@@ -28,6 +27,8 @@ from rewardium.rewards.sources._tool_turns import (
 )
 
 RUNGS = ("parses", "valid", "arguments", "executes", "answer", "efficient")
+# The last rung has no threshold and closes nothing.
+_CLOSED = (*(f"closed at {name}" for name in RUNGS[:-1]), "closed at no rung")
 
 
 def climb(levels: Sequence[float], weights: Sequence[float], thresholds: Sequence[float]) -> float:
@@ -45,12 +46,21 @@ def climb(levels: Sequence[float], weights: Sequence[float], thresholds: Sequenc
         >>> climb([1.0, 0.5, 1.0], weights=[0.1, 0.2, 1.0], thresholds=[1.0, 1.0])
         0.2
     """
-    total = 0.0
-    for index, (level, weight) in enumerate(zip(levels, weights, strict=True)):
-        total += weight * level
-        if index < len(thresholds) and level < thresholds[index]:
-            break
-    return total
+    reached = closed_at(levels, thresholds) + 1
+    return sum([weight * level for level, weight in zip(levels[:reached], weights[:reached], strict=True)], 0.0)
+
+
+def closed_at(levels: Sequence[float], thresholds: Sequence[float]) -> int:
+    """Return the index of the first rung below its threshold, and the number of thresholds where there is none.
+
+    Example:
+        >>> closed_at([1.0, 0.5, 1.0], thresholds=[1.0, 1.0]), closed_at([1.0, 1.0, 0.0], thresholds=[1.0, 1.0])
+        (1, 2)
+    """
+    for index, threshold in enumerate(thresholds):
+        if levels[index] < threshold:
+            return index
+    return len(thresholds)
 
 
 @register("tool_ladder")
@@ -143,8 +153,8 @@ class ToolLadder(RewardSource):
         levels = rungs(episode, self.floor)
         if levels is None:
             return Judged(None, NO_RESULTS)
-        closed = (name for name, level, least in zip(RUNGS, levels, self.thresholds, strict=False) if level < least)
-        return Judged(climb(levels, self.weights, self.thresholds), f"closed at {next(closed, 'no rung')}")
+        reached = closed_at(levels, self.thresholds)
+        return Judged(climb(levels, self.weights, self.thresholds), _CLOSED[reached])
 
 
 def rungs(episode: Episode, floor: float) -> tuple[float, ...] | None:
@@ -152,15 +162,16 @@ def rungs(episode: Episode, floor: float) -> tuple[float, ...] | None:
     gold, results, items = episode.gold, episode.results, episode.items
     if gold is None or results is None:
         return None
-    strangers = sum(isinstance(item, CallFault) for item in items)
+    calls = episode.calls
+    strangers = len(items) - len(calls)
     answer = min(max(episode.reward, 0.0), 1.0) if episode.done else 0.0
     efficient = min(max(len(gold) / len(items), floor), 1.0) if items else 1.0
     if not items:
         return (*[0.0 if gold else 1.0] * 4, answer, efficient)
-    matched = match_calls(gold, episode.calls, "fine", strangers).share if gold else 0.0
-    ran = [result.status not in NEVER_RAN for result in results]
-    answered = [result.status == "ok" for result in results]
-    return 1.0 - strangers / len(items), sum(ran) / len(ran), matched, sum(answered) / len(answered), answer, efficient
+    matched = match_calls(gold, calls, "fine", strangers).share if gold else 0.0
+    ran = len([result for result in results if result.status not in NEVER_RAN])
+    answered = len([result for result in results if result.status == "ok"])
+    return 1.0 - strangers / len(items), ran / len(items), matched, answered / len(items), answer, efficient
 
 
 def _is_number(value: object) -> bool:
