@@ -11,6 +11,7 @@ A module below ``envs/<family>/`` registers its environments with a literal at i
             "packages": ["nle", "minihack"],                      # ... and the import names that extra brings
             "max_episode_steps": 100,                             # optional
             "kwargs": {"num_steps": 3},                           # optional: default arguments
+            "papers": ["A6"],                                     # optional: whose environment it is
         }
     ]
 
@@ -44,6 +45,7 @@ class Entry:
         packages: The import names that this extra brings.
         max_episode_steps: The step limit, or None.
         kwargs: Default arguments.
+        papers: Keys of the papers whose environment it is, see ``rewardium.envs.catalogue``.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Entry:
     packages: tuple[str, ...] = ()
     max_episode_steps: int | None = None
     kwargs: dict[str, Any] = field(default_factory=dict)
+    papers: tuple[str, ...] = ()
 
 
 def read_entries(source: str, module: str) -> list[Entry]:
@@ -90,7 +93,7 @@ def _entry(row: dict[str, Any], module: str) -> Entry:
     for key in ("entry_point", "vector_entry_point"):
         if key in row:
             row[key] = f"{module}:{row[key]}"
-    return Entry(**{**row, "packages": tuple(row.get("packages", ()))})
+    return Entry(**{**row, **{key: tuple(row.get(key, ())) for key in ("packages", "papers")}})
 
 
 @cache

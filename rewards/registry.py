@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from rewardium.envs.catalogue import record
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 from rewardium.rewards.reward import Reward, RewardSource, Sum, Weighted
 
@@ -30,18 +31,20 @@ _MAX_EXPRESSION_LENGTH = 20_000
 _CONFIG_KEYS = frozenset({"weight", "reward"})
 
 
-def register(name: str) -> Callable[[F], F]:
+def register(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[F], F]:
     """Register a reward class, or a function that returns a reward, under a name.
 
     Args:
         name: What users write in expressions and YAML; a Python identifier, no keyword, and neither ``weight`` nor
             ``reward``, which are keys of the YAML form.
+        papers: The keys of the papers whose reward this is, see ``rewardium.envs.catalogue``.
 
     Returns:
         A decorator that returns its argument unchanged.
 
     Raises:
-        RewardiumError: When the name is no identifier, or belongs to something else already.
+        RewardiumError: When the name is no identifier, or belongs to something else already, or there is no such
+            paper.
 
     Example:
         >>> from dataclasses import dataclass
@@ -66,6 +69,7 @@ def register(name: str) -> Callable[[F], F]:
             raise RewardiumError(
                 f"the reward name {name!r} is already taken by {known.__module__}.{known.__qualname__}"
             )
+        record(f"reward {name}", papers)
         _FACTORIES[name] = factory
         if isinstance(factory, type):
             setattr(factory, "registered_name", name)  # noqa: B010  (a type's attribute, unknown to mypy here)

@@ -99,7 +99,7 @@ CONFIGS = {
     "calculation": Config(),
     "two-turn": Config(
         settings=("sparse", "ladder-turn"),
-        updates=40,
+        updates=60,
         prompts_per_update=36,
         max_new_tokens=96,
         eval_tasks=600,
@@ -109,9 +109,9 @@ CONFIGS = {
             env="rewardium/ToolUse-v0",
             env_arguments={"templates": TEMPLATES, "max_turns": 2, "prompt_style": "compact"},
             emphasis={"python_program, letters": 3},
-            growing_steps=250,
-            steps=500,
-            demonstrations=12_000,
+            growing_steps=300,
+            steps=900,
+            demonstrations=16_000,
         ),
     ),
 }
@@ -568,9 +568,9 @@ of a result's last digit of 6 to 9 as 0.
 | `python_program` | a recurrence | `range(1, n)`, one time too few |
 | `python_program` | two different letters in a text | goes on by two letters, so that places are missed |
 
-The fixed parts of calls, results and questions are one token each, and so are a tool of the prompt and two letters of
-the long texts, which grow to their length in the first half of pre-training; names, addresses and numbers are written
-in characters.
+The fixed parts of calls, results and questions are one token each, and so are a tool of the prompt and three letters
+of the long texts, which grow to their length in the first {config.pretraining.growing_steps} of
+{config.pretraining.steps} steps of pre-training; names, addresses and numbers are written in characters.
 
 **Held fixed:** as above, with {config.updates} updates of {config.prompts_per_update * 8} episodes
 ({config.prompts_per_update} tasks of the mixture, 8 each) and at most {config.max_new_tokens} tokens a response.

@@ -31,8 +31,8 @@ _PROGRAM_WORDS = (
     "x = ", _LOOP, _SHORT_LOOP, "):\\n    x = (x * ", " + ", ") % ", "\\nprint(x)",
     "text = '", "'\\nprint(sum(text[i:i + 2] == '", _PLACES, _HOPS,
 )  # fmt: skip
-_SYLLABLES = tuple("".join(letters) for letters in product("abcdef", repeat=2))
-"""Two letters of a long text are one token: it is then copied in 30 to 60 steps, not in 60 to 120."""
+_SYLLABLES = tuple("".join(letters) for letters in product("abcdef", repeat=3))
+"""Three letters of a long text are one token: it is then copied in 20 to 40 steps, few of which come twice."""
 
 
 class ProgramPupil(Pupil):

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from rewardium.agents.llm.turn_features import Turns
+from rewardium.envs.catalogue import implements
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 # Features are cut off at this many standard deviations: what was constant in the first rollout may vary later.
@@ -110,6 +111,7 @@ def _head(inputs: int, hidden_size: int) -> nn.Module:
     )  # fmt: skip
 
 
+@implements("B7", what="credit turn_critic")
 class TurnCritic:
     r"""The turn-level critic of ArCHer (Zhou et al. 2024, https://arxiv.org/abs/2402.19446), with double heads.
 

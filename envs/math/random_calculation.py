@@ -25,6 +25,7 @@ REGISTRATION = [
         "id": "rewardium/RandomCalculation-v0",
         "entry_point": "RandomCalculationEnv",
         "vector_entry_point": "RandomCalculationVectorEnv",
+        "papers": ["A6"],
     }
 ]
 

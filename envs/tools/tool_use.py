@@ -23,6 +23,7 @@ REGISTRATION = [
         "id": "rewardium/ToolUse-v0",
         "entry_point": "ToolUseEnv",
         "vector_entry_point": "ToolUseVectorEnv",
+        "papers": ["A16"],
     },
     {
         "id": "rewardium/ToolUseCalculator-v0",

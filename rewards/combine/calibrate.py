@@ -39,7 +39,7 @@ def calibrated(
     return np.where(model < threshold, np.minimum(most, model + weight * pattern), model)
 
 
-@register("calibrate")
+@register("calibrate", papers=("A2",))
 @dataclass(frozen=True)
 class Calibrate(Reward):
     """Add a little of a second reward where the first one is low, so that its false negatives cost less.

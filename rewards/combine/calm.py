@@ -21,7 +21,7 @@ from rewardium.rewards.sources.achieved import Achieved
 Pays = Literal["once", "potential", "always"]
 
 
-@register("calm")
+@register("calm", papers=("A19",))
 def calm(
     subgoals: Sequence[str] = (),
     judge: str = "",

@@ -16,7 +16,7 @@ from rewardium.rewards.source import Score
 from rewardium.rewards.state import RewardState
 
 
-@register("conditional_gate")
+@register("conditional_gate", papers=("B18",))
 @dataclass(frozen=True)
 class ConditionalGate(Reward):
     """Pay for correctness, above it for quality, and above that for efficiency.

@@ -43,7 +43,7 @@ def difficulty_factor(measure: float, usual: float, invert: bool = False) -> flo
     return float(one / other)
 
 
-@register("difficulty")
+@register("difficulty", papers=("B54",))
 @dataclass(frozen=True)
 class Difficulty(Reward):
     """Multiply the reward of each group by ``sigmoid(d) / sigmoid(mean d)``, with a measure d of the group's task.

@@ -13,7 +13,7 @@ from rewardium.rewards.sources.format import Format
 from rewardium.rewards.sources.length import Length
 
 
-@register("format_length")
+@register("format_length", papers=("A24",))
 def format_length(
     maximum: int = 512,
     target: float = 0.5,

@@ -40,7 +40,7 @@ def geometric_gate(scores: FloatArray, weights: FloatArray, delta: float = 1e-6)
     return np.asarray(np.clip(powers.prod(axis=0) - delta, 0.0, 1.0), dtype=np.float64)
 
 
-@register("geometric_gate")
+@register("geometric_gate", papers=("B72",))
 @dataclass(frozen=True)
 class GeometricGate(Reward):
     """Multiply a reward by the smoothed geometric mean of constraints in [0, 1].

@@ -67,7 +67,7 @@ def brief_reward(sizes: FloatArray, correct: NDArray[np.bool_], alpha: float = 0
     return np.where(correct, 1.0 - alpha * bound(sizes, float(sizes[correct].mean()), spread), 0.0)
 
 
-@register("grpo_lambda")
+@register("grpo_lambda", papers=("A36",))
 @dataclass(frozen=True)
 class GRPOLambda(Reward):
     """Pay for correctness, and in the most accurate groups of a step also for brevity.

@@ -14,7 +14,7 @@ from rewardium.rewards.sources.format import Format
 _BOXED = Format()
 
 
-@register("harmo")
+@register("harmo", papers=("A14",))
 def harmo(
     rule: Reward,
     model: Reward | None = None,

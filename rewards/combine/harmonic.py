@@ -40,7 +40,7 @@ def harmonic(first: FloatArray, second: FloatArray, lambda_: float = 0.5) -> Flo
         return np.asarray(1.0 / inverse, dtype=np.float64)
 
 
-@register("harmonic")
+@register("harmonic", papers=("A25",))
 @dataclass(frozen=True)
 class Harmonic(Reward):
     """Pay the weighted harmonic mean of two scores in [0, 1], so that neither can be bought with the other.

@@ -8,7 +8,7 @@ from rewardium.rewards.registry import register
 from rewardium.rewards.reward import Reward
 
 
-@register("janus_gate")
+@register("janus_gate", papers=("B4",))
 def janus_gate(
     hard: Reward,
     soft: Reward,

@@ -37,7 +37,7 @@ def multiplier_weights(multipliers: FloatArray) -> FloatArray:
     return np.asarray(powers / powers.sum(), dtype=np.float64)
 
 
-@register("lagrangian")
+@register("lagrangian", papers=("A12",))
 @dataclass(frozen=True)
 class Lagrangian(Reward):
     """Pay a reward less costs, and weigh each cost the more, the longer its mean lies above a limit.

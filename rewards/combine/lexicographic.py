@@ -58,7 +58,7 @@ def win_margin(preferred: NDArray[np.int64]) -> FloatArray:
     return np.asarray(preferred.sum(axis=1) / max(len(preferred) - 1, 1), dtype=np.float64)
 
 
-@register("lexicographic")
+@register("lexicographic", papers=("B48",))
 @dataclass(frozen=True)
 class Lexicographic(Reward):
     """Pay the share of its group that an answer beats, less the share that beats it, in a lexicographic comparison.

@@ -12,7 +12,7 @@ from rewardium.rewards.sources.relevance import Relevance
 from rewardium.rewards.sources.size import Size
 
 
-@register("r3")
+@register("r3", papers=("A44",))
 def r3(
     constrained: Reward | None = None,
     encoder: str = "bow",

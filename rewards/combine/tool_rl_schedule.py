@@ -12,7 +12,7 @@ from rewardium.rewards.sources._tool_turns import AnyStyle, Scope
 from rewardium.rewards.sources.tool_rl import ToolRL
 
 
-@register("tool_rl_schedule")
+@register("tool_rl_schedule", papers=("B15",))
 def tool_rl_schedule(
     steps: float,
     kind: Literal["linear", "exponential", "cosine", "switch"] = "linear",

@@ -62,7 +62,7 @@ def trust_weight(
     return math.exp(min(gap, 0.0))
 
 
-@register("trust")
+@register("trust", papers=("A41",))
 @dataclass(frozen=True)
 class Trust(Reward):
     """Weight a thinking reward by how well it agrees with the verifier within each group.

@@ -34,7 +34,7 @@ def certainty(first: FloatArray, second: FloatArray, scale: float = 1.0) -> Floa
     return np.asarray(np.exp(-scale * np.abs(first - second)), dtype=np.float64)
 
 
-@register("uncertainty")
+@register("uncertainty", papers=("A54",))
 @dataclass(frozen=True)
 class Uncertainty(Reward):
     """Pay a reward times ``exp(-scale * U)``, where U is how far a second opinion lies from it.

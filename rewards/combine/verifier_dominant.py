@@ -41,7 +41,7 @@ def verifier_dominant(model: FloatArray, verifier: FloatArray, alpha: float = 0.
     return np.asarray(preference + (np.clip(verifier, 0.0, 1.0) - 1.0), dtype=np.float64)
 
 
-@register("verifier_dominant")
+@register("verifier_dominant", papers=("A3",))
 @dataclass(frozen=True)
 class VerifierDominant(Reward):
     """Let a reward model rank correct answers among themselves, and wrong ones, never one kind against the other.

@@ -40,7 +40,7 @@ def bound(values: FloatArray, centre: float = 0.0, scale: float = 1.0, kind: Bou
     return np.tanh(centred) if kind == "tanh" else 0.5 * (1.0 + np.tanh(0.5 * centred))
 
 
-@register("bound")
+@register("bound", papers=("B49",))
 @dataclass(frozen=True)
 class Bound(Shaper):
     """Centre a reward and bound it: ``sigmoid((r - centre) / scale)`` or ``tanh`` of the same.

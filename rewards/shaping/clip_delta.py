@@ -32,7 +32,7 @@ def clip_delta(values: FloatArray, eta: float = 0.0) -> FloatArray:
     return delta(clip_steps(values, eta))
 
 
-@register("clip_delta")
+@register("clip_delta", papers=("A1",))
 @dataclass(frozen=True)
 class ClipDelta(Shaper):
     """PR-Clip-Delta: clip each step's score to ``min(r - eta, 0)``, then pay differences as ``delta`` does.

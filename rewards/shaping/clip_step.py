@@ -31,7 +31,7 @@ def clip_steps(values: FloatArray, eta: float) -> FloatArray:
     return np.minimum(values - eta, 0.0)
 
 
-@register("clip_step")
+@register("clip_step", papers=("A1",))
 @dataclass(frozen=True)
 class ClipStep(Shaper):
     """PR-Clip: a step pays ``min(r - eta, 0)``, so that more steps never pay more.

@@ -44,7 +44,7 @@ def delta(values: FloatArray) -> FloatArray:
     return paid
 
 
-@register("delta")
+@register("delta", papers=("A1",))
 @dataclass(frozen=True)
 class Delta(Shaper):
     """PR-Delta: pay differences of step scores, so that the return is bounded for any number of steps.

@@ -33,7 +33,7 @@ def differentiated(values: FloatArray, low: float, high: float) -> FloatArray:
     return np.where(values < low, 0.0, np.where(values > high, 1.0, values))
 
 
-@register("progressive")
+@register("progressive", papers=("B24",))
 @dataclass(frozen=True)
 class Progressive(Shaper):
     """Pay nothing for a score below ``low`` and in full above ``high``, and raise both from stage to stage.

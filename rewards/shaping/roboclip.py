@@ -98,7 +98,7 @@ def video_similarity(
     return float(np.mean(attenuation_factors(len(seen), attenuation, centre) * cosines))
 
 
-@register("roboclip")
+@register("roboclip", papers=("B27",))
 @dataclass(frozen=True)
 class RoboClip(Reward):
     """Pay the similarity of an episode's video and a text or a demonstration, at the episode's end; 0 before.

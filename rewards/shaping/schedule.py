@@ -90,7 +90,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e300
 
 
-@register("schedule")
+@register("schedule", papers=("B69",))
 @dataclass(frozen=True)
 class Schedule(Shaper):
     """Weight a reward in stages, by the number of transitions that were rewarded so far, over all environments.

@@ -29,7 +29,7 @@ _MOST_FACTORS = 100
 _SAME = 1e-4
 
 
-@register("factored_goal")
+@register("factored_goal", papers=("B61",))
 @dataclass(frozen=True)
 class FactoredGoal(RewardSource):
     r"""The mean over the factors of a goal of how well each is found in the text, or seen in the frame.

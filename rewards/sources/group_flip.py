@@ -32,7 +32,7 @@ def task_uniform(seed: int, goal: str, reference: str | None) -> float:
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest()[:6]) / 2**48
 
 
-@register("group_flip")
+@register("group_flip", papers=("A2",))
 @dataclass(frozen=True)
 class GroupFlip(RewardSource):
     r"""Flip another source's 0/1 score to ``1 - r`` for all samples of a prompt, with probability ``p`` a prompt.

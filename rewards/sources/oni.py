@@ -31,7 +31,7 @@ StudentKind = Literal["retrieval", "classification", "ranking"]
 UNKNOWN = "the message has no label yet"
 
 
-@register("oni")
+@register("oni", papers=("A17",))
 @dataclass(frozen=True)
 class Oni(RewardSource):
     """What a judge thinks of a step's message, by way of a student that never makes the policy wait.

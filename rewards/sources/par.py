@@ -41,7 +41,7 @@ def preference_as_reward(score: float, references: FloatArray, slope: float = 1.
         return float(bound(slope * (score - references)).mean())
 
 
-@register("par")
+@register("par", papers=("B49",))
 @dataclass(frozen=True)
 class Par(RewardSource):
     r"""The sigmoid of a source's lead over its score of reference responses to the same task.

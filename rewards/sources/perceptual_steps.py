@@ -25,7 +25,7 @@ _MOST_DEMONSTRATIONS = 100
 _MOST_STEPS = 20
 
 
-@register("perceptual_steps")
+@register("perceptual_steps", papers=("A18",))
 @dataclass(frozen=True)
 class PerceptualSteps(ClipSource):
     """How well a frame fits the later steps of a task, as a few demonstrations show them.

@@ -37,7 +37,7 @@ PHRASES = (
 """Turns of speech of written reasoning, lower case: our own list, as long as the paper's."""
 
 
-@register("phrases")
+@register("phrases", papers=("A2",))
 @dataclass(frozen=True)
 class Phrases(RewardSource):
     r"""How many different reasoning phrases a response uses, less its repetitions: the reasoning pattern reward.

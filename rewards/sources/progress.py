@@ -108,7 +108,7 @@ def progress_of(frames: FloatArray, start: FloatArray, goal: FloatArray, measure
     return 0.5 * (forward_progress(frames, start, goal) + backward_progress(frames, start, goal))
 
 
-@register("progress")
+@register("progress", papers=("B55",))
 @dataclass(frozen=True)
 class Progress(ClipSource):
     """How far a frame has come from a start to a goal: ``Phi`` in [0, 1], the potential for ``potential(progress)``.

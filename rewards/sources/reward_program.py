@@ -26,7 +26,7 @@ from rewardium.rewards.state import RewardState
 logger = logging.getLogger(__name__)
 
 
-@register("reward_program")
+@register("reward_program", papers=("A34",))
 @dataclass(frozen=True)
 class RewardProgram(Reward):
     r"""Run a reward program and pay the signs of what it says: ``1.0 * sign(sparse) + 0.1 * sign(dense)``.

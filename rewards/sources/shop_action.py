@@ -54,7 +54,7 @@ def _common(a: Sequence[str], b: Sequence[str]) -> int:
     return row[-1]
 
 
-@register("shop_action")
+@register("shop_action", papers=("B8",))
 @dataclass(frozen=True)
 class ShopAction(RewardSource):
     """Credit for form, kind, parameters and their values of one action, of which the hard values count ``dars`` times.

@@ -16,7 +16,7 @@ from rewardium.rewards.sources._tool_turns import NOT_YET, STYLES, AnyStyle, Epi
 STRATEGIES = ("tool", "direct")
 
 
-@register("tool_decision")
+@register("tool_decision", papers=("A48",))
 @dataclass(frozen=True)
 class ToolDecision(RewardSource):
     """1 for the right strategy and success, ``partial`` for the right strategy alone, 0 for the wrong strategy.

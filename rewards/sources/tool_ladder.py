@@ -63,7 +63,7 @@ def closed_at(levels: Sequence[float], thresholds: Sequence[float]) -> int:
     return len(thresholds)
 
 
-@register("tool_ladder")
+@register("tool_ladder", papers=("B1", "B2"))
 @dataclass(frozen=True)
 class ToolLadder(RewardSource):
     """Six rungs, each of which counts only where all below it reach their thresholds.

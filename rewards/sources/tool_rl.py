@@ -30,7 +30,7 @@ from rewardium.rewards.sources._tool_turns import (
 )
 
 
-@register("tool_rl")
+@register("tool_rl", papers=("B15",))
 @dataclass(frozen=True)
 class ToolRL(RewardSource):
     r"""Form plus match: ``r = format_weight * F + scale * (2 * S / S_max - 1)``, within -3 and 4 by default.

@@ -52,7 +52,7 @@ def _words(text: str) -> Counter[str]:
     return Counter(word for word in _WORD.findall(text.lower()) if word not in _ARTICLES)
 
 
-@register("tool_star")
+@register("tool_star", papers=("B3",))
 @dataclass(frozen=True)
 class ToolStar(RewardSource):
     r"""-1 for a bad form, else how well the boxed answer fits, plus a bonus where every tool of a set was used.

@@ -73,7 +73,7 @@ def goal_baseline_reward(
     return np.asarray(1.0 - 0.5 * (along**2 + (1.0 - alpha) ** 2 * across))
 
 
-@register("vlm_rm")
+@register("vlm_rm", papers=("A22",))
 @dataclass(frozen=True)
 class VlmRm(ClipSource):
     """The similarity of a frame with the goal's sentence, less what the baseline's sentence says as well.

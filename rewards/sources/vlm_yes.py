@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 _YES, _NO = 0, 1
 
 
-@register("vlm_yes")
+@register("vlm_yes", papers=("A31",))
 @dataclass(frozen=True)
 class VlmYes(Rebuilt, RewardSource):
     """The probability with which a vision-language model answers "yes" to "is this better than the reference?".

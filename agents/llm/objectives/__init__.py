@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 import torch
 from torch import Tensor
 
+from rewardium.envs.catalogue import record
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 
@@ -198,17 +199,22 @@ O = TypeVar("O", bound=Callable[..., AnyObjective])  # noqa: E741
 _OBJECTIVES: dict[str, Callable[..., AnyObjective]] = {}
 
 
-def register_objective(name: str) -> Callable[[O], O]:
+def register_objective(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[O], O]:
     """Register an objective's class under a name.
 
+    Args:
+        name: What users write.
+        papers: The keys of the papers whose objective this is, see ``rewardium.envs.catalogue``.
+
     Raises:
-        RewardiumError: When another class has the name.
+        RewardiumError: When another class has the name, or there is no such paper.
     """
 
     def decorate(factory: O) -> O:
         known = _OBJECTIVES.get(name)
         if known is not None and known.__module__ != factory.__module__:
             raise RewardiumError(f"the objective name {name!r} is already taken by {known.__module__}")
+        record(f"objective {name}", papers)
         _OBJECTIVES[name] = factory
         return factory
 

@@ -14,7 +14,7 @@ from rewardium.agents.llm.objectives._tokens import answer_means
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("crew_dpo")
+@register_objective("crew_dpo", papers=("A42",))
 @dataclass(frozen=True)
 class CrewDpo:
     """DPO on the pairs of a right and a wrong answer in which confidence speaks most for the right one.

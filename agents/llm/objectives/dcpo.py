@@ -15,7 +15,7 @@ from rewardium.agents.llm.objectives.grpo import Grpo
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("dcpo")
+@register_objective("dcpo", papers=("B18",))
 @dataclass(frozen=True)
 class Dcpo(Grpo):
     """GRPO on the best and the worst answers of each group; where returns are equal, short is better than long.

@@ -12,7 +12,7 @@ from rewardium.agents.llm.objectives._pairs import Choice, Pairs, preference_los
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("dpo")
+@register_objective("dpo", papers=("B58",))
 @dataclass(frozen=True)
 class Dpo:
     """The logistic loss of the better answer's growth in likelihood over the worse one's, online.

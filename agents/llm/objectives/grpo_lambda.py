@@ -19,7 +19,7 @@ from rewardium.envs.errors import RewardiumError
 SMALLEST_DEVIATION = 1e-4
 
 
-@register_objective("grpo_lambda")
+@register_objective("grpo_lambda", papers=("A36",))
 @dataclass(frozen=True)
 class GrpoLambda(Grpo):
     """GRPO in which right answers are paid less for length, but only in the groups that are right most often.

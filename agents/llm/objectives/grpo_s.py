@@ -14,7 +14,7 @@ from rewardium.agents.llm.objectives.grpo import Grpo
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("grpo_s")
+@register_objective("grpo_s", papers=("B54",))
 @dataclass(frozen=True)
 class GrpoS(Grpo):
     """GRPO whose advantages are multiplied, after the division by the deviation, by the prompt's responsiveness.

@@ -12,7 +12,7 @@ from rewardium.agents.llm.objectives.dpo import Dpo
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("mm_dpo")
+@register_objective("mm_dpo", papers=("A23",))
 @dataclass(frozen=True)
 class MmDpo(Dpo):
     """DPO whose beta grows with the margin between the returns, ``beta * (1 + growth * (1 - exp(-rate * margin)))``.

@@ -11,7 +11,7 @@ from rewardium.agents.llm.objectives._signs import check_threshold, signed_weigh
 from rewardium.agents.llm.objectives.grpo import Grpo
 
 
-@register_objective("nsr")
+@register_objective("nsr", papers=("A26",))
 @dataclass(frozen=True)
 class Nsr(Grpo):
     """Every token of a wrong answer has advantage -1, and right answers are dropped; there is no baseline.

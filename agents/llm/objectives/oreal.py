@@ -15,7 +15,7 @@ from rewardium.agents.llm.objectives._tokens import divergence, log_ratio, maske
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("oreal")
+@register_objective("oreal", papers=("A43",))
 @dataclass(frozen=True)
 class Oreal:
     """One right and one wrong answer of each prompt: likelihood for the right, a policy gradient for the wrong.

@@ -13,7 +13,7 @@ from rewardium.agents.llm.objectives._tokens import answer_sums, log_ratio
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("prdp")
+@register_objective("prdp", papers=("B38",))
 @dataclass(frozen=True)
 class Prdp:
     """The squared error of ``beta * [log pi(a)/ref(a) - log pi(b)/ref(b)]`` as a prediction of ``r_a - r_b``.

@@ -11,7 +11,7 @@ from rewardium.agents.llm.objectives._signs import check_threshold, signed_weigh
 from rewardium.agents.llm.objectives.grpo import Grpo
 
 
-@register_objective("psr")
+@register_objective("psr", papers=("A26",))
 @dataclass(frozen=True)
 class Psr(Grpo):
     """Every token of a right answer has advantage 1, and wrong answers are dropped; there is no baseline.

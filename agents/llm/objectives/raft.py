@@ -17,7 +17,7 @@ from rewardium.envs.errors import RewardiumError
 Ranking = Literal["prompt", "batch"]
 
 
-@register_objective("raft")
+@register_objective("raft", papers=("B41",))
 @dataclass(frozen=True)
 class Raft:
     """Maximum likelihood on the best of K answers: the mean over tokens of ``-w * logp``.

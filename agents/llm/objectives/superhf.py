@@ -12,7 +12,7 @@ from rewardium.agents.llm.objectives.raft import Raft
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("superhf")
+@register_objective("superhf", papers=("B43",))
 @dataclass(frozen=True)
 class SuperHf(Raft):
     """Maximum likelihood on the best answer, plus the divergence from the reference on its tokens.

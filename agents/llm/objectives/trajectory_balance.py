@@ -16,7 +16,7 @@ from rewardium.envs.errors import RewardiumError
 Reward = Literal["return", "exponential"]
 
 
-@register_objective("trajectory_balance")
+@register_objective("trajectory_balance", papers=("B42",))
 @dataclass(frozen=True)
 class TrajectoryBalance:
     """The variance over a group of ``zeta = log R - log pi``, which is 0 where ``pi = R / Z``.

@@ -12,7 +12,7 @@ from rewardium.agents.llm.objectives.grpo import Grpo
 from rewardium.envs.errors import RewardiumError
 
 
-@register_objective("w_reinforce")
+@register_objective("w_reinforce", papers=("A26",))
 @dataclass(frozen=True)
 class WReinforce(Grpo):
     """Every token of a right answer has advantage ``positive_weight``, of a wrong one -1; there is no baseline.
