@@ -50,7 +50,12 @@ def papers() -> Mapping[str, Paper]:
     """
     text = files("rewardium.envs").joinpath("papers.csv").read_text(encoding="utf-8")
     rows = csv.DictReader(text.splitlines())
-    found = [Paper(**{**row, "mechanisms": tuple(row["mechanisms"].split("; "))}) for row in rows]
+    found = [
+        Paper(
+            row["key"], row["also"], row["name"], row["title"], row["published"], tuple(row["mechanisms"].split("; "))
+        )
+        for row in rows
+    ]
     return {paper.key: paper for paper in found}
 
 

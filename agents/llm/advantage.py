@@ -13,8 +13,8 @@ from rewardium.envs.errors import RewardiumError
 Scale = Literal["std", "none"]
 Baseline = Literal["batch", "group"]
 TokenCredit = Literal["episode", "reward_to_go"]
-# The last two credit whole turns of a conversation: turn_credit.py and turn_critic.py.
-Credit = Literal["episode", "reward_to_go", "turn", "turn_critic"]
+# Two credit whole turns of a conversation, turn_credit.py and turn_critic.py; the last has a value of each token.
+Credit = Literal["episode", "reward_to_go", "turn", "turn_critic", "value_head"]
 
 # Keeps the quotient finite; groups that differ less than TOLERANCE are set to 0 before. Certainty: conventional.
 EPSILON = 1e-6

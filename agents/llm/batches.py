@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -102,3 +104,20 @@ def _cut(rollout: Rollout, order: list[int], budget: int) -> tuple[list[list[int
             parts.append([row])
             costs.append(width + prompt_width)
     return parts, sum(costs)
+
+
+def parts_by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
+    """Cut rows, sorted by length, into parts of at most ``budget`` tokens with their padding, and at least one row.
+
+    Example:
+        >>> list(parts_by_length([5, 1, 2, 9], budget=6))
+        [[1, 2], [0], [3]]
+    """
+    part: list[int] = []
+    for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
+        if part and (len(part) + 1) * lengths[row] > budget:
+            yield part
+            part = []
+        part.append(row)
+    if part:
+        yield part

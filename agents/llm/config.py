@@ -60,16 +60,19 @@ class TrainConfig:
     credit: Credit = "episode"
     """Which tokens a reward counts for: all of the episode (episode), those up to the place where it was earned
     (reward_to_go), the turns up to the one that earned it, against the same turns of the group (turn), or against what
-    a critic says they were worth before (turn_critic, ArCHer)."""
+    a critic says they were worth before (turn_critic, ArCHer), or all tokens before it, by generalised advantage
+    estimation against what a value head says of each (value_head, PPO)."""
     turn_discount: float = 0.9
     """For turn and turn_critic: what a reward is worth one turn earlier, in [0, 1]; 1 makes no difference between early
     and late, 0.9 is the default of ArCHer's code. Rewards must not be discounted already."""
     episode_weight: float = 0.0
     """For turn and turn_critic: the share of the whole episode's advantage in that of a turn, in [0, 1]."""
     critic_kwargs: YamlMapping = field(default_factory=dict)
-    """Settings of the turn critic, as a YAML mapping, e.g. {warmup_updates: 20, steps: 50, learning_rate: 0.001}."""
+    """Settings of the turn critic or of the value head, as a YAML mapping, e.g. {warmup_updates: 20, steps: 50} or
+    {decay: 1.0}."""
     scale: Scale = "std"
-    """Whether advantages are divided by the standard deviation of their group (turn_critic: of the update's turns)."""
+    """Whether advantages are divided by the standard deviation of their group (turn_critic: of the update's turns;
+    value_head: of its tokens, whose mean is taken away as well)."""
     learning_rate: float = 1e-6
     """Learning rate of AdamW; 1e-6 suits a model of billions of parameters, 1e-4 to 1e-3 a small one."""
     warmup_updates: int = 0
@@ -143,8 +146,10 @@ class TrainConfig:
                 raise RewardiumError(f"{name} must be in [0, 1], got {getattr(self, name)}")
         if self.episode_weight > 0.0 and self.credit not in ("turn", "turn_critic"):
             raise RewardiumError(f"episode_weight goes with credit 'turn' or 'turn_critic', not with {self.credit!r}")
-        if self.critic_kwargs and self.credit != "turn_critic":
-            raise RewardiumError(f"critic_kwargs go with credit 'turn_critic', not with {self.credit!r}")
+        if self.critic_kwargs and self.credit not in ("turn_critic", "value_head"):
+            raise RewardiumError(
+                f"critic_kwargs go with credit 'turn_critic' or 'value_head', not with {self.credit!r}"
+            )
 
     @property
     def sampling(self) -> SamplingSettings:

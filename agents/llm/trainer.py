@@ -23,7 +23,7 @@ from torch import Tensor
 from rewardium import rewards
 from rewardium.agents.checkpoints import keep_latest, latest_checkpoint
 from rewardium.agents.interrupts import StopRequest
-from rewardium.agents.llm.advantage import EPSILON, TokenCredit, has_variance, token_advantage
+from rewardium.agents.llm.advantage import has_variance
 from rewardium.agents.llm.batches import group_microbatches, microbatches, minibatches
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.checkpoint import (
@@ -34,15 +34,14 @@ from rewardium.agents.llm.checkpoint import (
     save_checkpoint,
 )
 from rewardium.agents.llm.config import TrainConfig
+from rewardium.agents.llm.crediting import answers_of, check_credit, make_credit
 from rewardium.agents.llm.evaluation import derived_seeds, evaluate, greedy
 from rewardium.agents.llm.logprobs import token_logprobs
-from rewardium.agents.llm.objectives import AnswerAdvantage, Answers, GroupObjective, Totals, make_objective
+from rewardium.agents.llm.objectives import GroupObjective, Totals, make_objective
 from rewardium.agents.llm.policy import Policy, load_policy
+from rewardium.agents.llm.processes import Processes
 from rewardium.agents.llm.rollout import Rollout, collect
 from rewardium.agents.llm.sampling import TransformersSampler
-from rewardium.agents.llm.turn_credit import mixed, to_tokens, turn_advantage
-from rewardium.agents.llm.turn_critic import TurnCritic, TurnCriticSettings
-from rewardium.agents.llm.turn_features import Turns, feature_width, turns_of
 from rewardium.agents.run_folder import RunFolder
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
@@ -54,8 +53,8 @@ logger = logging.getLogger(__name__)
 
 Metrics = dict[str, float]
 
-# What the seeds of an update are for.
-_TASKS, _ANSWERS, _ORDER, _EVALUATION, _CRITIC = range(5)
+# What the seeds of an update are for; crediting.CRITIC_KEY is the next.
+_TASKS, _ANSWERS, _ORDER, _EVALUATION = range(4)
 
 
 class Trainer:
@@ -78,13 +77,10 @@ class Trainer:
     """
 
     def __init__(self, config: TrainConfig, *, reward: Reward | None = None, resume: bool = False) -> None:
-        from accelerate import Accelerator
-
         self.config = config
-        self.accelerator = Accelerator(cpu=config.device == "cpu", mixed_precision="no")
+        self.processes = Processes(config.device)
         self.objective = make_objective(config.objective, **config.objective_kwargs)
-        self._check_objective()
-        critic_settings = TurnCriticSettings.of(config.critic_kwargs)
+        check_credit(config, self.objective)
         self.reward = rewards.load(config.reward) if reward is None else reward
         self.groups = self._share_of_groups()
         self.venv = self._make_env()
@@ -92,7 +88,9 @@ class Trainer:
         torch.manual_seed(config.seed)  # the initial weights of an adapter
         self.policy = self._load_policy(config.model if checkpoint is None else checkpoint / POLICY_FOLDER)
         self.reference = self._load_reference()
-        self.critic = self._make_critic(critic_settings)
+        self.credit = make_credit(
+            config, self.objective, self.policy, self._frozen_policy, self.processes, self._token_budget
+        )
         self.chat = Chat(self.policy.tokenizer, system=config.system)
         self.sampler = TransformersSampler(self.policy, max_batch_tokens=config.max_batch_tokens)
         self.optimizer = torch.optim.AdamW(
@@ -104,8 +102,8 @@ class Trainer:
         self.finished_updates = 0
         if checkpoint is not None:
             self._restore(checkpoint)
-        self.accelerator.wait_for_everyone()  # the folder is looked at before the main process writes to it
-        self.run = self._open_run_folder(resume) if self.accelerator.is_main_process else None
+        self.processes.wait()  # the folder is looked at before the main process writes to it
+        self.run = self._open_run_folder(resume) if self.processes.is_main else None
         self._stop = StopRequest()
 
     def train(self, on_update: Callable[[int, Metrics], None] | None = None) -> bool:
@@ -162,61 +160,9 @@ class Trainer:
         )
 
     def improve(self, update: int, rollout: Rollout) -> Metrics:
-        """Credit the rollout's tokens and learn from it; the turn critic, where there is one, learns first."""
-        if self.critic is None:
-            return self.learn(update, rollout, self.advantages(rollout))
-        metrics, advantage = self.learn_critic(self.critic, update, rollout)
-        if update > self.critic.settings.warmup_updates:
-            metrics |= self.learn(update, rollout, advantage)
-        return metrics
-
-    def advantages(self, rollout: Rollout) -> Tensor:
-        """Return the advantage of each sampled token, float32 [B, T], for all credit that needs no critic."""
-        config = self.config
-        if isinstance(self.objective, AnswerAdvantage):
-            return self._answer_advantages(self.objective, rollout)
-        if config.credit == "episode" or config.credit == "reward_to_go":
-            return self._token_advantages(rollout, config.credit)
-        table = rollout.turn_table()
-        returns = table.returns(config.turn_discount)
-        return self._spread(rollout, turn_advantage(returns, table.known, rollout.group, scale=config.scale))
-
-    def learn_critic(self, critic: TurnCritic, update: int, rollout: Rollout) -> tuple[Metrics, Tensor]:
-        """Train the turn critic, and return its metrics and the advantage of each sampled token, float32 [B, T].
-
-        Every process trains the same critic on the turns of all of them.
-        """
-        config = self.config
-        with self._frozen_policy() as frozen:
-            own = turns_of(frozen, rollout, discount=config.turn_discount, budget=self._token_budget)
-        everyone = self._gather_turns(own)
-        turns = Turns.cat(everyone)
-        metrics = critic.learn(turns, (config.seed, update, _CRITIC))
-        advantage_N = critic.advantages(turns)
-        if config.scale == "std":  # not centred: the critic is the baseline
-            advantage_N = advantage_N / (advantage_N.std(correction=0) + EPSILON)
-        start = sum(len(others) for others in everyone[: self.accelerator.process_index])
-        exists = rollout.turn_table().exists
-        advantage_BK = torch.zeros(exists.shape, dtype=torch.float64)
-        advantage_BK[exists] = advantage_N[start : start + len(own)].double().cpu()
-        return metrics, self._spread(rollout, advantage_BK * rollout.valid[:, None])
-
-    def _spread(self, rollout: Rollout, advantage_BK: Tensor) -> Tensor:
-        """Give the tokens of each turn its advantage, mixed with that of the episode as the config says."""
-        turn = to_tokens(advantage_BK, rollout.turns).float()
-        weight = self.config.episode_weight
-        return turn if weight == 0.0 else mixed(turn, self._token_advantages(rollout, "episode"), weight)
-
-    def _token_advantages(self, rollout: Rollout, credit: TokenCredit) -> Tensor:
-        columns = (rollout.rewards, rollout.action_mask, rollout.group, rollout.valid)
-        return token_advantage(*columns, credit=credit, scale=self.config.scale)
-
-    def _answer_advantages(self, objective: AnswerAdvantage, rollout: Rollout) -> Tensor:
-        """Give the tokens of each answer what the objective says, which looks at the answers of all processes."""
-        everyone = self._gather(answers_of(rollout))
-        start = sum(len(others) for others in everyone[: self.accelerator.process_index])
-        advantage = objective.answer_advantage(Answers.cat(everyone))[start : start + len(rollout)]
-        return (advantage[:, None] * rollout.action_mask).float()
+        """Credit the rollout's tokens and learn from it; a critic, where there is one, learns first."""
+        advantage, metrics = self.credit.credit(update, rollout)
+        return metrics if self.credit.waits(update) else metrics | self.learn(update, rollout, advantage)
 
     def learn(self, update: int, rollout: Rollout, advantage: Tensor) -> Metrics:
         """Take the optimiser steps of one update.
@@ -275,7 +221,7 @@ class Trainer:
 
     def _apply_gradients(self, sums: Metrics, worst: float) -> Metrics:
         """Add up gradients and metrics over the processes and step; without a single row to learn from, do nothing."""
-        everyone = self._gather((sums, worst))
+        everyone = self.processes.gather((sums, worst))
         metrics: Metrics = {}
         for name in sorted({name for sums, _ in everyone for name in sums}):
             metrics[name] = sum(sums.get(name, 0.0) for sums, _ in everyone)
@@ -286,27 +232,19 @@ class Trainer:
         metrics["grad_norm"] = 0.0
         if count:
             parameters = [parameter for _, parameter in self.policy.parameters()]
-            self._sum_gradients(parameters)
+            self.processes.sum_gradients(parameters)
             metrics["grad_norm"] = float(torch.nn.utils.clip_grad_norm_(parameters, self.config.max_grad_norm))
             self.optimizer.step()
             self.optimizer.zero_grad(set_to_none=True)
         return metrics
 
-    def _sum_gradients(self, parameters: list[torch.nn.Parameter]) -> None:
-        if self.accelerator.num_processes == 1:
-            return
-        flat = torch.cat([torch.zeros_like(p).flatten() if p.grad is None else p.grad.flatten() for p in parameters])
-        flat = self.accelerator.reduce(flat, "sum")
-        start = 0
-        for parameter in parameters:
-            parameter.grad = flat[start : start + parameter.numel()].view_as(parameter).clone()
-            start += parameter.numel()
-
     def _totals(self, rollout: Rollout, rows: Tensor) -> Totals:
         """Count tokens, answers and groups of a step over all processes; episodes without a score do not count."""
         counted = rows[rollout.valid[rows]]
         groups = len(set(rollout.group[counted].tolist()))
-        everyone = self._gather((float(rollout.action_mask[counted].sum()), float(len(counted)), float(groups)))
+        everyone = self.processes.gather(
+            (float(rollout.action_mask[counted].sum()), float(len(counted)), float(groups))
+        )
         tokens, sequences, prompts = (sum(column) for column in zip(*everyone, strict=True))
         longest = self.config.max_episode_tokens or self.config.max_new_tokens * (self.config.max_turns or 1)
         return Totals(max(tokens, 1.0), max(sequences, 1.0), float(longest), max(prompts, 1.0))
@@ -343,7 +281,9 @@ class Trainer:
             "surprise": -rollout.logprobs.sum(1),
             "varied": has_variance(rollout.returns, rollout.group, rollout.valid),
         }
-        everyone = self._gather(({name: column.double().numpy() for name, column in own.items()}, rollout.ledgers))
+        everyone = self.processes.gather(
+            ({name: column.double().numpy() for name, column in own.items()}, rollout.ledgers)
+        )
         rows = {name: np.concatenate([columns[name] for columns, _ in everyone]) for name in own}
         ledger = LedgerSummary()
         for _, ledgers in everyone:
@@ -393,47 +333,38 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint of the finished updates, unless it is there."""
-        memory = self._gather(self.venv.state_dict())
+        memory = self.processes.gather(self.venv.state_dict())
         if self.run is None:
             return
         root = self.config.folder / "checkpoints"
         folder = self.run.checkpoint_dir(self.finished_updates)
         if latest_checkpoint(root) != folder:
             state = TrainingState(self.finished_updates, memory)
-            critic = None if self.critic is None else self.critic.tensors()
+            critic = None if self.credit.critic is None else self.credit.critic.tensors()
             save_checkpoint(folder, self.policy, self.optimizer, state, critic=critic)
             keep_latest(root, self.config.checkpoints_kept)
 
     def _restore(self, checkpoint: Path) -> None:
         state = load_training_state(checkpoint, self.policy, self.optimizer)
         self.finished_updates = state.update
-        if self.critic is not None:
-            self.critic.load_tensors(load_critic_tensors(checkpoint))
-        if len(state.rewards) != self.accelerator.num_processes:
+        if self.credit.critic is not None:
+            self.credit.critic.load_tensors(load_critic_tensors(checkpoint))
+        if len(state.rewards) != self.processes.count:
             raise RewardiumError(
                 f"the checkpoint {checkpoint} was written by {len(state.rewards)} processes, which each hold a part of "
-                f"the reward's memory; resume with as many, not with {self.accelerator.num_processes}"
+                f"the reward's memory; resume with as many, not with {self.processes.count}"
             )
-        self.venv.load_state_dict(state.rewards[self.accelerator.process_index])
-
-    def _check_objective(self) -> None:
-        config = self.config
-        own = isinstance(self.objective, AnswerAdvantage)
-        if own and (config.credit != "episode" or config.scale != "std" or config.episode_weight > 0.0):
-            raise RewardiumError(
-                f"objective {config.objective!r} says itself what an answer is worth: leave credit, scale and "
-                f"episode_weight as they are, got {config.credit!r}, {config.scale!r} and {config.episode_weight}"
-            )
+        self.venv.load_state_dict(dict(state.rewards[self.processes.index]))
 
     def _share_of_groups(self) -> slice:
-        processes, prompts = self.accelerator.num_processes, self.config.prompts_per_update
+        processes, prompts = self.processes.count, self.config.prompts_per_update
         if prompts % processes or prompts // processes < self.config.minibatches:
             raise RewardiumError(
                 f"prompts_per_update={prompts} cannot be shared evenly by {processes} processes in "
                 f"{self.config.minibatches} minibatches each"
             )
         share = prompts // processes
-        return slice(self.accelerator.process_index * share, (self.accelerator.process_index + 1) * share)
+        return slice(self.processes.index * share, (self.processes.index + 1) * share)
 
     def _make_env(self) -> DenseVectorReward:
         config = self.config
@@ -448,7 +379,7 @@ class Trainer:
         return load_policy(
             name,
             dtype=self.config.dtype,
-            device=self.accelerator.device,
+            device=self.processes.device,
             lora_rank=self.config.lora_rank,
             recompute=self.config.recompute,
         )
@@ -458,14 +389,7 @@ class Trainer:
         config = self.config
         if self.policy.lora or not (self.objective.needs_reference or config.credit == "turn_critic"):
             return None
-        return load_policy(config.model, dtype=config.dtype, device=self.accelerator.device, trainable=False)
-
-    def _make_critic(self, settings: TurnCriticSettings) -> TurnCritic | None:
-        config = self.config
-        if config.credit != "turn_critic":
-            return None
-        width, device = feature_width(self.policy), self.policy.device
-        return TurnCritic(width, settings, discount=config.turn_discount, seed=config.seed, device=device)
+        return load_policy(config.model, dtype=config.dtype, device=self.processes.device, trainable=False)
 
     def _open_run_folder(self, resume: bool) -> RunFolder:
         run = RunFolder(self.config.folder, self.config, reward=self.reward, resume=resume)
@@ -482,27 +406,10 @@ class Trainer:
             self.run.finish()
             self.run.close()
         self.venv.close()
-        self.accelerator.wait_for_everyone()
-
-    def _gather(self, value: Any) -> list[Any]:
-        """Return the value of every process, in their order."""
-        from accelerate.utils import gather_object
-
-        return list(gather_object([value]))
-
-    def _gather_turns(self, turns: Turns) -> list[Turns]:
-        """Return the turns of every process, in their order, on the policy's device."""
-        if self.accelerator.num_processes == 1:
-            return [turns]
-        return [others.to(self.policy.device) for others in self._gather(turns.to(torch.device("cpu")))]
+        self.processes.wait()
 
     def _everyone_stops(self) -> bool:
-        return any(self._gather(self._stop.asked))
-
-
-def answers_of(rollout: Rollout) -> Answers:
-    """Return the columns of a rollout that objectives over whole answers look at."""
-    return Answers(rollout.returns.double(), rollout.group, rollout.valid, rollout.action_mask.sum(1))
+        return any(self.processes.gather(self._stop.asked))
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
+from rewardium.agents.llm.batches import parts_by_length
 from rewardium.agents.llm.policy import Policy, hidden_states
 from rewardium.agents.llm.rollout import Rollout
 from rewardium.agents.llm.sampling import pad_right
@@ -92,7 +93,7 @@ def turn_features(policy: Policy, rollout: Rollout, *, budget: int) -> tuple[Ten
     spans = _spans(rollout)
     observations: dict[tuple[int, int], Tensor] = {}
     answers: dict[tuple[int, int], Tensor] = {}
-    for part in _parts([len(row) for row in rows], budget):
+    for part in parts_by_length([len(row) for row in rows], budget):
         ids_BS, _ = pad_right([rows[row] for row in part], policy.pad_id, policy.device)
         with policy.autocast():
             states_BSD = hidden_states(policy.model, input_ids=ids_BS, use_cache=False)
@@ -115,15 +116,3 @@ def _spans(rollout: Rollout) -> list[list[tuple[int, int]]]:
         places = [(turns == turn).nonzero().flatten() for turn in range(int(turns.max()) + 1)]
         spans.append([(len(prompt) + int(place[0]), len(prompt) + int(place[-1]) + 1) for place in places])
     return spans
-
-
-def _parts(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Cut rows, sorted by length, into parts of at most ``budget`` tokens with their padding, and at least one row."""
-    part: list[int] = []
-    for row in sorted(range(len(lengths)), key=lambda row: lengths[row]):
-        if part and (len(part) + 1) * lengths[row] > budget:
-            yield part
-            part = []
-        part.append(row)
-    if part:
-        yield part

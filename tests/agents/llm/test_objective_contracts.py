@@ -23,11 +23,11 @@ from rewardium.envs.errors import RewardiumError
 
 SHIPPED = [
     "crew_dpo", "dapo", "dcpo", "dpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "gspo", "mm_dpo", "nsr", "oreal",
-    "prdp", "psr", "raft", "reinforce++", "rloo", "superhf", "trajectory_balance", "w_reinforce",
+    "ppo", "prdp", "psr", "raft", "reinforce++", "rloo", "superhf", "trajectory_balance", "w_reinforce",
 ]  # fmt: skip
 # Whose loss at the sampling policy is -sum A logp / size, so that its gradient is the plain policy gradient.
 POLICY_GRADIENTS = [
-    "dapo", "dcpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "nsr", "psr", "raft", "reinforce++", "rloo",
+    "dapo", "dcpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "nsr", "ppo", "psr", "raft", "reinforce++", "rloo",
     "w_reinforce",
 ]  # fmt: skip
 GROUP = [0] * 4 + [1] * 4 + [2] * 4

@@ -7,9 +7,10 @@ import torch
 
 from rewardium.agents.llm.batches import group_microbatches
 from rewardium.agents.llm.config import TrainConfig
+from rewardium.agents.llm.crediting import answers_of
 from rewardium.agents.llm.objectives import Answers, Totals, make_objective
 from rewardium.agents.llm.rollout import Rollout
-from rewardium.agents.llm.trainer import Trainer, answers_of
+from rewardium.agents.llm.trainer import Trainer
 from rewardium.agents.run_folder import read_metrics
 from rewardium.envs.errors import RewardiumError
 
@@ -50,7 +51,7 @@ def gradients_of(trainer, rollout):
         kept.update({key: parameter.grad.clone() for key, parameter in trainer.policy.parameters()})
 
     trainer.optimizer.step = keep
-    metrics = trainer.learn(1, rollout, trainer.advantages(rollout))
+    metrics = trainer.learn(1, rollout, trainer.credit.credit(1, rollout)[0])
     return kept, metrics
 
 
@@ -78,7 +79,9 @@ def test_the_first_loss_of_preferences_is_log_2_for_each_prompt_with_a_pair(tiny
     assert metrics["loss"] == pytest.approx(0.6931 * varied / 4, rel=1e-3)  # the policy is still the reference
 
 
-@pytest.mark.parametrize("changes", [{"credit": "reward_to_go"}, {"scale": "none"}, {"credit": "turn_critic"}])
+@pytest.mark.parametrize(
+    "changes", [{"credit": "reward_to_go"}, {"scale": "none"}, {"credit": "turn_critic"}, {"credit": "value_head"}]
+)
 def test_one_advantage_only(tiny_folder, tmp_path, changes):
     with pytest.raises(RewardiumError, match="'rloo' says itself what an answer is worth"):
         Trainer(config(tiny_folder, tmp_path / "runs", objective="rloo", **changes))

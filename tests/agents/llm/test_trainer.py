@@ -150,7 +150,7 @@ def test_the_first_gradient_is_that_of_the_whole_batch(tiny_folder, tmp_path):
     """Rows without advantage are skipped, prompts shared, parts added up: the gradient is still the plain one."""
     trainer = Trainer(config(tiny_folder, tmp_path, eval_every=0, max_grad_norm=1e9, microbatch_tokens=60))
     rollout = trainer.collect(1)
-    advantage = trainer.advantages(rollout)
+    advantage = trainer.credit.credit(1, rollout)[0]
     gradients = {}
 
     def keep():
@@ -317,7 +317,7 @@ def noted(update):
     return rollout
 trainer.collect = noted
 trainer.train()
-rank = trainer.accelerator.process_index
+rank = trainer.processes.index
 total = {{name: parameter.double().sum().item() for name, parameter in trainer.policy.parameters()}}
 Path({runs!r}, f"rank{{rank}}.json").write_text(json.dumps({{"asked": asked, "total": total}}))
 """

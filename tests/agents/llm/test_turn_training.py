@@ -24,7 +24,10 @@ CREDITS = [
     ("episode", 0.0),
     ("reward_to_go", 0.0),
     *((name, share) for name in ("turn", "turn_critic") for share in (0, 0.5)),
+    ("value_head", 0.0),
 ]
+OF_TOKENS = ("reward_to_go", "value_head")
+HEAD = {"steps": 5, "batch_size": 16, "hidden_size": 16}
 CRITIC = {"warmup_updates": 1, "steps": 5, "batch_size": 16, "hidden_size": 16, "replay_turns": 100}
 
 
@@ -45,7 +48,7 @@ def config(folder, runs, env=Lengths, **changes):
             "checkpoint_every": 2,
             "device": "cpu",
             "dtype": "float32",
-            "critic_kwargs": CRITIC if changes.get("credit") == "turn_critic" else {},
+            "critic_kwargs": {"turn_critic": CRITIC, "value_head": HEAD}.get(changes.get("credit"), {}),
             **changes,
         }
     )
@@ -67,8 +70,9 @@ def weights(trainer):
         {"credit": "turn", "turn_discount": 0.5, "episode_weight": 0.3, "scale": "none"},
         {"credit": "turn_critic", "epochs": 2, "minibatches": 2},
         {"credit": "turn_critic", "lora_rank": 2, "objective_kwargs": {"kl_coefficient": 0.1}, "episode_weight": 0.5},
+        {"credit": "value_head", "objective": "ppo", "epochs": 2, "minibatches": 2},
     ],
-    ids=["turn", "critic", "critic and adapter"],
+    ids=["turn", "critic", "critic and adapter", "value head"],
 )
 def test_a_resumed_run_is_the_run_that_never_stopped(tiny_folder, tmp_path, changes):
     whole = Trainer(config(tiny_folder, tmp_path / "whole", **changes))
@@ -81,8 +85,8 @@ def test_a_resumed_run_is_the_run_that_never_stopped(tiny_folder, tmp_path, chan
     assert metrics_of(settings.folder) == metrics_of(whole.config.folder)
     for name, parameter in weights(whole).items():
         assert torch.equal(parameter, weights(resumed)[name])
-    if whole.critic is not None:
-        ours, theirs = whole.critic.tensors(), resumed.critic.tensors()
+    if whole.credit.critic is not None:
+        ours, theirs = whole.credit.critic.tensors(), resumed.credit.critic.tensors()
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(tensor, theirs[name]) for name, tensor in ours.items())
         rows = read_metrics(settings.folder)
@@ -113,10 +117,7 @@ def test_what_the_environment_said_never_enters_the_loss(tiny_folder, tmp_path, 
     )
     noted = sampled_places(trainer)
     rollout = trainer.collect(1)
-    if trainer.critic is None:
-        advantage = trainer.advantages(rollout)
-    else:
-        _, advantage = trainer.learn_critic(trainer.critic, 1, rollout)
+    advantage, _ = trainer.credit.credit(1, rollout)
     gradients = {}
 
     def keep():
@@ -130,7 +131,7 @@ def test_what_the_environment_said_never_enters_the_loss(tiny_folder, tmp_path, 
         spans = {(start, len(whole)) for start, whole in noted if ids[: len(whole)] == whole}
         for start, end in spans:
             own = advantage[row, start - len(prompt) : end - len(prompt)]
-            assert len(set(own.tolist())) == 1 or credit == "reward_to_go"
+            assert len(set(own.tolist())) == 1 or credit in OF_TOKENS
             loss = loss - (logprobs[range(start - 1, end - 1), ids[start:end]] * own).sum()
             tokens += end - start
         said += len(ids) - len(prompt) - sum(end - start for start, end in spans)
@@ -167,7 +168,7 @@ def test_undiscounted_outcomes_are_the_same_at_every_turn(tiny_folder, tmp_path)
     places = torch.arange(rollout.rewards.shape[1]) == rollout.lengths[:, None] - 1
     outcome = torch.arange(len(rollout)).float().sin()
     outcomes = replace(rollout, rewards=torch.where(places, outcome[:, None], 0.0), returns=outcome.double())
-    advantage = trainer.advantages(outcomes)
+    advantage = trainer.credit.credit(1, outcomes)[0]
     for row in range(len(rollout)):
         values = {round(float(value), 6) for value in advantage[row][rollout.action_mask[row]]}
         assert len(values) == 1
@@ -181,7 +182,7 @@ def test_the_policy_waits_while_the_critic_warms_up(tiny_folder, tmp_path, objec
         objective_kwargs=objective, weight_decay=0.1, eval_every=0,
     )  # fmt: skip
     trainer = Trainer(settings)
-    before, heads = weights(trainer), {name: tensor.clone() for name, tensor in trainer.critic.tensors().items()}
+    before, heads = weights(trainer), {name: tensor.clone() for name, tensor in trainer.credit.critic.tensors().items()}
     moved = []
 
     def compare(update, metrics):
@@ -190,7 +191,9 @@ def test_the_policy_waits_while_the_critic_warms_up(tiny_folder, tmp_path, objec
     trainer.train(compare)
     assert moved == [False, False, True]
     assert any(
-        not torch.equal(tensor, heads[name]) for name, tensor in trainer.critic.tensors().items() if name in heads
+        not torch.equal(tensor, heads[name])
+        for name, tensor in trainer.credit.critic.tensors().items()
+        if name in heads
     )
     rows = read_metrics(settings.folder)
     assert ["loss" in row for row in rows] == [False, False, True]
@@ -222,9 +225,20 @@ def test_the_turn_critic_learns_it_too(tiny_folder, tmp_path):
     assert np.mean([row["critic/explained_variance"] for row in rows[-5:] if row["critic/explained_variance"]]) > 0.5
 
 
+@pytest.mark.slow
+def test_a_value_head_learns_it_too(tiny_folder, tmp_path):
+    head = {"steps": 30, "hidden_size": 64, "learning_rate": 1e-2}
+    success = learn(tiny_folder, tmp_path, 50, credit="value_head", objective="ppo", critic_kwargs=head)
+    assert np.mean(success[:5]) < 0.1
+    assert np.mean(success[-5:]) > 0.9
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"objective": "ppo"}, "'ppo' goes with credit 'value_head', not 'episode'"),
+        ({"credit": "value_head", "critic_kwargs": {"decay": 2.0}}, r"decay must be in \[0, 1\]"),
+        ({"credit": "value_head", "episode_weight": 0.5}, "episode_weight goes with"),
         ({"credit": "turns"}, "did you mean 'turn'"),
         ({"credit": "turn", "turn_discount": 1.1}, r"turn_discount must be in \[0, 1\]"),
         ({"credit": "turn", "episode_weight": -0.1}, "episode_weight must be"),
@@ -253,18 +267,19 @@ sys.path[:0] = [{root!r}]
 from tests.agents.llm.test_turn_training import config
 from rewardium.agents.llm.trainer import Trainer
 torch.set_num_threads(1)
-trainer = Trainer(config(Path({folder!r}), Path({runs!r}), credit="turn_critic", updates=3, eval_every=0))
+trainer = Trainer(config(Path({folder!r}), Path({runs!r}), credit={credit!r}, updates=3, eval_every=0))
 trainer.train()
-total = {{name: tensor.double().sum().item() for name, tensor in trainer.critic.tensors().items()}}
-Path({runs!r}, f"rank{{trainer.accelerator.process_index}}.json").write_text(json.dumps(total))
+total = {{name: tensor.double().sum().item() for name, tensor in trainer.credit.critic.tensors().items()}}
+Path({runs!r}, f"rank{{trainer.processes.index}}.json").write_text(json.dumps(total))
 """
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_critic(tiny_folder, tmp_path):
+@pytest.mark.parametrize("credit", ["turn_critic", "value_head"])
+def test_two_processes_train_one_critic(tiny_folder, tmp_path, credit):
     program = tmp_path / "program.py"
     root = str(Path(__file__).resolve().parents[3])
-    program.write_text(PARALLEL.format(root=root, folder=str(tiny_folder), runs=str(tmp_path / "two")))
+    program.write_text(PARALLEL.format(root=root, folder=str(tiny_folder), runs=str(tmp_path / "two"), credit=credit))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, env=environment, check=False)
@@ -272,7 +287,7 @@ def test_two_processes_train_one_critic(tiny_folder, tmp_path):
     first, second = (json.loads((tmp_path / "two" / f"rank{rank}.json").read_text()) for rank in range(2))
     assert first == second
     torch.set_num_threads(1)
-    single = Trainer(config(tiny_folder, tmp_path / "one", credit="turn_critic", updates=3, eval_every=0))
+    single = Trainer(config(tiny_folder, tmp_path / "one", credit=credit, updates=3, eval_every=0))
     single.train()
     for ours, theirs in zip(metrics_of(tmp_path / "two" / "grpo"), metrics_of(single.config.folder), strict=True):
         assert ours.keys() == theirs.keys()
