@@ -16,7 +16,6 @@ Ctrl-C saves; the same command with --resume goes on.
 
 from __future__ import annotations
 
-import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,9 +24,9 @@ from typing import Annotated, Any
 
 import gymnasium as gym
 import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 import rewardium.envs  # noqa: F401  registers the suite's environments
@@ -82,23 +81,15 @@ class Arguments:
     """Go on from the run's last complete round, and from the last checkpoint of the one that was begun."""
 
 
-class StoppedError(Exception):
-    """The training of a round was stopped."""
+class StoppedError(KeyboardInterrupt):
+    """The training of a round was stopped; it has saved, and the script ends as by Ctrl-C."""
 
 
 def main() -> int:
     """Read the command line, design, and return the exit status."""
-    arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    try:
-        return run(arguments, console)
-    except (StoppedError, KeyboardInterrupt):
-        console.print("stopped; the same command with --resume goes on")
-        return 130
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(
+        Arguments, run, __doc__, stopped="stopped; the same command with --resume goes on", warnings=True
+    )
 
 
 def run(arguments: Arguments, console: Console) -> int:
@@ -213,8 +204,7 @@ def played(trainer: ControlTrainer, config: ControlConfig, count: int) -> list[E
 @contextmanager
 def progress_bar(console: Console, name: str, total: int) -> Iterator[Callable[..., None]]:
     """Show a bar; gives a function that moves it."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[status]}"), console=console) as progress:
+    with progress_bars(console) as progress:
         bar = progress.add_task(name, total=total, status="")
 
         def update(completed: int, status: str = "") -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import tyro
+from _command import run_command_line
 from rich.console import Console
 from rich.table import Table
 
@@ -57,24 +58,22 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, evaluate, and return the exit status."""
-    console = Console()
-    try:
-        arguments = tyro.cli(Arguments, description=__doc__)
-        for path in arguments.plugin:
-            load_plugin(path)
-        result = run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Arguments, run, __doc__)
+
+
+def run(arguments: Arguments, console: Console) -> None:
+    """Measure, and show and write what came out."""
+    for path in arguments.plugin:
+        load_plugin(path)
+    result = measured(arguments, console)
     show(result, console)
     file = arguments.json or arguments.run / "evaluation.json"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(plain(result), indent=2) + "\n", encoding="utf-8")
     console.print(f"written: {file}", markup=False, soft_wrap=True)
-    return 0
 
 
-def run(arguments: Arguments, console: Console) -> dict[str, Any]:
+def measured(arguments: Arguments, console: Console) -> dict[str, Any]:
     """Load the policy, play, and record."""
     config = settings(arguments)
     root = arguments.run / "checkpoints"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-import tyro
+from _command import run_command_line
 from rich.console import Console
 from rich.table import Table
 
@@ -21,7 +21,6 @@ from rewardium.agents.llm.evaluation import Evaluation, evaluate
 from rewardium.agents.llm.policy import DtypeName, load_policy
 from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler
 from rewardium.agents.run_folder import plain
-from rewardium.envs.errors import RewardiumError
 
 
 @dataclass(frozen=True)
@@ -64,23 +63,21 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, evaluate, and return the exit status."""
-    arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
-    try:
-        evaluation = run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Arguments, run, __doc__)
+
+
+def run(arguments: Arguments, console: Console) -> None:
+    """Measure, and show and write what came out."""
+    evaluation = measured(arguments, console)
     summary = evaluation.summary()
     show(summary, evaluation, arguments, console)
     if arguments.json is not None:
         result = {**summary, "arguments": plain(arguments), "episodes": plain(evaluation.episodes)}
         arguments.json.parent.mkdir(parents=True, exist_ok=True)
         arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    return 0
 
 
-def run(arguments: Arguments, console: Console) -> Evaluation:
+def measured(arguments: Arguments, console: Console) -> Evaluation:
     """Load the policy and play."""
     import torch
     from transformers.utils import logging

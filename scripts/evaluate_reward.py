@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
+from _command import run_command_line
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -109,17 +109,15 @@ class Row:
 
 def main() -> int:
     """Read the command line, evaluate, and return the exit status."""
-    console = Console()
-    try:
-        config = tyro.cli(Config, description=__doc__)
-        rows = run(config, console)
-        write(config, rows)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Config, report, __doc__)
+
+
+def report(config: Config, console: Console) -> None:
+    """Evaluate, and show and write what came out."""
+    rows = run(config, console)
+    write(config, rows)
     console.print(table(rows))
     console.print(f"written to {config.out}", markup=False, soft_wrap=True)
-    return 0
 
 
 def candidates(config: Config) -> list[tuple[str | None, str, float | None, Reward]]:

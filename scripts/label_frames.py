@@ -13,20 +13,26 @@ Then:
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
+from _command import run_command_line
+from _labelling import (
+    STOPPED,
+    described,
+    require_above_0,
+    require_same_collection,
+    share,
+    training_bar,
+    write_description,
+)
+from _progress import progress_bars
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from rewardium.agents.flags import YamlMapping
@@ -138,18 +144,7 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, do the work, and return the exit status."""
-    arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    try:
-        run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; the labels so far are kept, and the same command goes on")
-        return 130
-    return 0
+    return run_command_line(Arguments, run, __doc__, stopped=STOPPED, warnings=True)
 
 
 def run(arguments: Arguments, console: Console) -> FramePreferenceReport:
@@ -165,17 +160,11 @@ def run(arguments: Arguments, console: Console) -> FramePreferenceReport:
     Raises:
         RewardiumError: When an argument is wrong, there are too few frames, or the judge does not answer.
     """
-    for name in ("pairs", "patience", "at_once"):
-        if not getattr(arguments, name) > 0:
-            raise RewardiumError(f"{name} must be above 0, got {getattr(arguments, name)}")
+    require_above_0(arguments, "pairs", "patience", "at_once")
     settings = FrameCnnSettings(**asdict(arguments.network))  # a wrong size is said before the judge is asked
     judge = make_frame_judge(arguments.judge)
     judge.check_words(FIRST_SECOND_NEITHER)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
+    with progress_bars(console) as progress:
         frames, goal = frames_of(arguments, progress)
         if len(frames) < 2:
             raise RewardiumError(f"{len(frames)} frames make no pair")
@@ -206,7 +195,7 @@ def frames_of(arguments: Arguments, progress: Progress) -> tuple[NDArray[np.uint
     if settings.frames is not None:
         return read_frames(settings.frames, most=settings.number), require_goal(arguments.goal)
     file, origin = arguments.out / "frames.npy", arguments.out / "collection.json"
-    described = json.loads(json.dumps({**asdict(settings), "frames": None, "seed": arguments.seed}, default=list))
+    description = described(settings, arguments.seed, read="frames")
     if not file.is_file():
         bar = progress.add_task("playing", total=settings.number, status="")
         goal = collect_frames(
@@ -218,25 +207,10 @@ def frames_of(arguments: Arguments, progress: Progress) -> tuple[NDArray[np.uint
             seed=arguments.seed,
             progress=lambda done: progress.update(bar, completed=done),
         )
-        origin.write_text(json.dumps({**described, "goal": goal}, indent=1) + "\n", encoding="utf-8")
-    said = goal_of_same_collection(origin, described)
+        write_description(origin, {**description, "goal": goal})
+    said = require_same_collection(origin, description, "frames", beside="goal")
     frames: NDArray[np.uint8] = np.load(file, mmap_mode="r", allow_pickle=False)
     return frames, require_goal(arguments.goal or said)
-
-
-def goal_of_same_collection(origin: Path, described: Mapping[str, Any]) -> str:
-    """Return the goal of the task that was played; refuse a folder with the frames of another collection."""
-    try:
-        earlier = json.loads(origin.read_text(encoding="utf-8"))
-        goal = str(earlier.pop("goal", ""))
-    except (OSError, ValueError, AttributeError):
-        earlier, goal = None, ""
-    if earlier != described:
-        raise RewardiumError(
-            f"{origin.parent} has frames that were collected in another way ({earlier}): choose another --out, or give "
-            "that file as --frames"
-        )
-    return goal
 
 
 def require_goal(goal: str) -> str:
@@ -261,11 +235,6 @@ def train(
     progress: Progress,
 ) -> FramePreferenceReport:
     """Train the model on the decided pairs, with a progress bar."""
-    bar = progress.add_task("training", total=arguments.steps, status="")
-
-    def show(done: int, loss: float) -> None:
-        progress.update(bar, completed=done, status=f"loss {loss:.4f}")
-
     return train_frame_preferences(
         frames,
         [pair for pair in preferences if pair.preference != 0.5],
@@ -277,7 +246,7 @@ def train(
         seed=arguments.seed,
         device=arguments.device,
         settings=settings,
-        progress=show,
+        progress=training_bar(progress, arguments.steps),
     )
 
 
@@ -287,14 +256,9 @@ def table_of(report: FramePreferenceReport, preferences: list[FramePreference], 
     table.add_row("frames", str(report.frames))
     table.add_row("pairs labelled, of those asked", f"{len(preferences)} of {asked}")
     table.add_row("ties among them, not trained on", str(len(preferences) - report.pairs))
-    table.add_row("accuracy on training pairs", shown(report.trained_accuracy))
-    table.add_row(f"accuracy on {report.held_out_pairs} held-out pairs", shown(report.held_out_accuracy))
+    table.add_row("accuracy on training pairs", share(report.trained_accuracy))
+    table.add_row(f"accuracy on {report.held_out_pairs} held-out pairs", share(report.held_out_accuracy))
     return table
-
-
-def shown(share: float | None) -> str:
-    """Show a share, or that there is none."""
-    return "none to measure on" if share is None else f"{share:.3f}"
 
 
 if __name__ == "__main__":

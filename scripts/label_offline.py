@@ -11,19 +11,26 @@ the preferences, and trains. Labels are kept as they come: the same command goes
 
 from __future__ import annotations
 
-import json
-import logging
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tyro
+from _command import run_command_line
+from _labelling import (
+    STOPPED,
+    described,
+    require_above_0,
+    require_same_collection,
+    share,
+    training_bar,
+    write_description,
+)
+from _progress import progress_bars
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from rewardium.agents.flags import YamlMapping
@@ -112,18 +119,7 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, do the work, and return the exit status."""
-    arguments = tyro.cli(Arguments, description=__doc__)
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    try:
-        run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; the labels so far are kept, and the same command goes on")
-        return 130
-    return 0
+    return run_command_line(Arguments, run, __doc__, stopped=STOPPED, warnings=True)
 
 
 def run(arguments: Arguments, console: Console) -> PreferenceReport:
@@ -139,14 +135,8 @@ def run(arguments: Arguments, console: Console) -> PreferenceReport:
     Raises:
         RewardiumError: When an argument is wrong, there are too few messages, or the judge does not answer.
     """
-    for name in ("pairs", "patience"):
-        if not getattr(arguments, name) > 0:
-            raise RewardiumError(f"{name} must be above 0, got {getattr(arguments, name)}")
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
+    require_above_0(arguments, "pairs", "patience")
+    with progress_bars(console) as progress:
         counts = messages_of(arguments, progress)
         if len(counts) < 2:
             raise RewardiumError(
@@ -168,9 +158,9 @@ def messages_of(arguments: Arguments, progress: Progress) -> dict[str, int]:
     if settings.messages is not None:
         return read_messages(settings.messages)
     file, origin = arguments.out / "messages.jsonl", arguments.out / "collection.json"
-    described = json.loads(json.dumps({**asdict(settings), "messages": None, "seed": arguments.seed}, default=list))
+    description = described(settings, arguments.seed, read="messages")
     if file.is_file():
-        require_same_collection(origin, described)
+        require_same_collection(origin, description, "messages")
         return read_messages(file)
     bar = progress.add_task("playing", total=settings.env_steps, status="")
 
@@ -186,22 +176,9 @@ def messages_of(arguments: Arguments, progress: Progress) -> dict[str, int]:
         progress=show,
     )
     arguments.out.mkdir(parents=True, exist_ok=True)
-    origin.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    write_description(origin, description)
     write_messages(file, counts)
     return counts
-
-
-def require_same_collection(origin: Path, described: Mapping[str, Any]) -> None:
-    """Refuse a folder with the messages of another collection."""
-    try:
-        earlier = json.loads(origin.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        earlier = None
-    if earlier != described:
-        raise RewardiumError(
-            f"{origin.parent} has messages that were collected in another way ({earlier}): choose another --out, or "
-            "give that file as --messages"
-        )
 
 
 def label(arguments: Arguments, pairs: list[Pair], progress: Progress) -> list[Preference]:
@@ -246,11 +223,6 @@ def wait_for(annotator: Annotator, pairs: list[Pair], patience: float, show: Any
 
 def train(arguments: Arguments, preferences: list[Preference], progress: Progress) -> PreferenceReport:
     """Train the model with a progress bar."""
-    bar = progress.add_task("training", total=arguments.steps, status="")
-
-    def show(done: int, loss: float) -> None:
-        progress.update(bar, completed=done, status=f"loss {loss:.4f}")
-
     return train_preference_model(
         preferences,
         arguments.out / "model",
@@ -260,7 +232,7 @@ def train(arguments: Arguments, preferences: list[Preference], progress: Progres
         held_out=arguments.held_out,
         seed=arguments.seed,
         device=arguments.device,
-        progress=show,
+        progress=training_bar(progress, arguments.steps),
     )
 
 
@@ -270,14 +242,9 @@ def table_of(report: PreferenceReport, asked: int) -> Table:
     table.add_row("messages", str(report.messages))
     table.add_row("pairs labelled, of those asked", f"{report.pairs} of {asked}")
     table.add_row("ties among them", str(report.ties))
-    table.add_row("accuracy on decided training pairs", shown(report.trained_accuracy))
-    table.add_row(f"accuracy on {report.held_out_pairs} held-out decided pairs", shown(report.held_out_accuracy))
+    table.add_row("accuracy on decided training pairs", share(report.trained_accuracy))
+    table.add_row(f"accuracy on {report.held_out_pairs} held-out decided pairs", share(report.held_out_accuracy))
     return table
-
-
-def shown(share: float | None) -> str:
-    """Show a share, or that there is none."""
-    return "none to measure on" if share is None else f"{share:.3f}"
 
 
 def extremes(model: Path, messages: list[str]) -> str:

@@ -14,20 +14,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from statistics import median
 
-import tyro
+from _command import run_command_line
 from rich.console import Console
-from rich.table import Table
 
 sys.path.append(str(Path(__file__).resolve().parent / "results"))  # where this script finds its parts
 
-from _mujoco_experiment import PROTOCOL, SETTINGS, Config, Job, check, jobs_of
+from _mujoco_experiment import PROTOCOL, SETTINGS, Config, check, jobs_of
 from _mujoco_page import draw, gather, page
 from _mujoco_runs import Run, finished_runs, is_finished, obtain_run, obtain_untrained
-from _runs import keep_protocol, read_protocol, run_all
+from _runs import keep_protocol, run_all, with_protocol
+from _training_runs import Job, plan_of, seconds_like
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.models.vision_encoder import load_vision_encoder
@@ -35,20 +34,12 @@ from rewardium.rewards.models.vision_encoder import load_vision_encoder
 
 def main() -> int:
     """Read the command line, run what is missing, write the page, and return the exit status."""
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        return work(check(config), console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on")
-        return 130
+    return run_command_line(Config, work, __doc__, stopped="stopped; the same command goes on")
 
 
 def work(config: Config, console: Console) -> int:
     """Do what the flags ask for."""
+    config = check(config)
     if config.list:
         show_plan(config, console)
         return 0
@@ -79,10 +70,7 @@ def as_it_was_run(config: Config) -> Config:
     Raises:
         RewardiumError: When there are none.
     """
-    there = read_protocol(config.out)
-    if there is None:
-        raise RewardiumError(f"{config.out} holds no runs of this experiment")
-    return replace(config, **{name: there[name] for name in PROTOCOL})
+    return with_protocol(config, PROTOCOL)
 
 
 def missing_jobs(config: Config) -> list[Job]:
@@ -107,22 +95,12 @@ def write_page(config: Config) -> None:
 def show_plan(config: Config, console: Console) -> None:
     """Print what would be run, and how long it may take."""
     jobs, done = missing_jobs(config), list(finished_runs(config.out))
-    table = Table(title=f"{len(jobs)} of {len(list(jobs_of(config)))} runs are to be done")
-    for column in ("task", "setting", "seeds", "steps each", "seconds each"):
-        table.add_column(column, justify="left" if column in ("task", "setting", "seeds") else "right")
-    known, unknown = 0.0, 0
-    for task, setting in dict.fromkeys((job.task, job.setting) for job in jobs):
-        seeds = [job.seed for job in jobs if job[:2] == (task, setting)]
-        seconds = estimate(done, task, setting, config.steps_of(task))
-        known, unknown = known + (seconds or 0.0) * len(seeds), unknown + (len(seeds) if seconds is None else 0)
-        shown = "unknown" if seconds is None else f"{seconds:,.0f}"
-        table.add_row(task, setting, " ".join(map(str, seeds)), f"{config.steps_of(task):,}", shown)
-    console.print(table)
+    plan = plan_of(jobs, len(list(jobs_of(config))), config.steps_of, partial(estimate, done))
+    console.print(plan.table)
     if jobs:
-        rest = f", and {unknown} runs about which nothing is known" if unknown else ""
-        said = (
-            f"about {known / 3600:.1f} hours of training, {known / 3600 / config.jobs:.1f} with {config.jobs} at a time"
-        )
+        rest = f", and {plan.unknown} runs about which nothing is known" if plan.unknown else ""
+        hours = plan.seconds / 3600
+        said = f"about {hours:.1f} hours of training, {hours / config.jobs:.1f} with {config.jobs} at a time"
         console.print(said + rest, markup=False, soft_wrap=True)
 
 
@@ -132,9 +110,8 @@ def estimate(done: Sequence[Run], task: str, setting: str, steps: int) -> float 
     Returns:
         Seconds; None where no such run has finished.
     """
-    timed = [run for run in done if run.steps_per_second and run.setting == setting]
-    near = [run for run in timed if run.task == task] or timed
-    return steps / median(float(run.steps_per_second or 0.0) for run in near) if near else None
+    alike = [run for run in done if run.setting == setting]
+    return seconds_like(steps, [run for run in alike if run.task == task], alike)
 
 
 if __name__ == "__main__":

@@ -15,52 +15,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from dataclasses import replace
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from statistics import median
 
-import tyro
+from _command import run_command_line
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 sys.path.append(str(Path(__file__).resolve().parent / "results"))  # where this script finds its parts
 
-from _nethack_experiment import PROTOCOL, Config, check
+from _nethack_experiment import PROTOCOL, Config, check, protocol
 from _nethack_page import Gathered, gather, page
 from _nethack_picture import draw
-from _nethack_runs import (
-    Job,
-    Run,
-    finished_runs,
-    is_finished,
-    keep_protocol,
-    motif_folder,
-    obtain_motif,
-    obtain_run,
-    read_protocol,
-)
+from _nethack_runs import Run, finished_runs, is_finished, motif_folder, obtain_motif, obtain_run
+from _runs import keep_protocol, run_all, with_protocol
+from _training_runs import Job, plan_of, seconds_like
 
 from rewardium.envs.errors import RewardiumError
 
 
 def main() -> int:
     """Read the command line, run what is missing, write the page, and return the exit status."""
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        return work(check(config), console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped; the same command goes on")
-        return 130
+    return run_command_line(Config, work, __doc__, stopped="stopped; the same command goes on")
 
 
 def work(config: Config, console: Console) -> int:
     """Do what the flags ask for."""
+    config = check(config)
     if config.list:
         show_plan(config, console)
         return 0
@@ -68,8 +49,8 @@ def work(config: Config, console: Console) -> int:
         config = as_it_was_run(config)
         failures: list[str] = []
     else:
-        keep_protocol(config)
-        failures = run_all(config, console)
+        keep_protocol(config.out, protocol(config))
+        failures = make_all(config, console)
     for failure in failures:
         console.print(f"failed: {failure}", style="red", markup=False, soft_wrap=True)
     write_page(config)
@@ -83,10 +64,7 @@ def as_it_was_run(config: Config) -> Config:
     Raises:
         RewardiumError: When there are none.
     """
-    there = read_protocol(config.out)
-    if there is None:
-        raise RewardiumError(f"{config.out} holds no runs of this experiment")
-    return replace(config, **{name: there[name] for name in PROTOCOL})
+    return with_protocol(config, PROTOCOL)
 
 
 def jobs_of(config: Config) -> Iterator[Job]:
@@ -102,7 +80,7 @@ def missing_jobs(config: Config) -> list[Job]:
     return [job for job in jobs_of(config) if not is_finished(config, job)]
 
 
-def run_all(config: Config, console: Console) -> list[str]:
+def make_all(config: Config, console: Console) -> list[str]:
     """Make reward models and train policies, some at a time.
 
     Args:
@@ -113,35 +91,32 @@ def run_all(config: Config, console: Console) -> list[str]:
         What failed, in words; the other runs are not kept from running.
     """
     jobs = missing_jobs(config)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    failures: list[str] = []
-    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(config.jobs) as threads:
-        # In this order every reward model has begun before a run waits for one.
-        models = {
-            task: threads.submit(obtain_motif, config, task)
-            for task in config.tasks
-            if any(job[:2] == (task, "motif") for job in jobs)
-        }
+    models: dict[str, Future[bool]] = {
+        task: Future() for task in config.tasks if any(job[:2] == (task, "motif") for job in jobs)
+    }
 
-        def run(job: Job) -> None:
-            if job.setting == "motif" and models[job.task].exception() is not None:
-                return  # told already
-            obtain_run(config, job)
+    def make(what: str | Job) -> None:
+        if isinstance(what, str):
+            make_model(what)
+        elif what.setting != "motif" or models[what.task].result():  # a model that failed is told already
+            obtain_run(config, what)
 
-        everything: dict[Future[None], str] = {model: f"{task} motif's model" for task, model in models.items()}
-        everything |= {threads.submit(run, job): f"{job.task} {job.setting} seed {job.seed}" for job in jobs}
-        bar = progress.add_task("models and runs", total=len(everything))
+    def make_model(task: str) -> None:
+        there = False
         try:
-            for future in as_completed(everything):
-                error = future.exception()
-                if error is not None:
-                    failures.append(f"{everything[future]}: {error}")
-                    progress.console.print(f"failed: {everything[future]}", style="red", markup=False)
-                progress.advance(bar)
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)  # what is at work ends; nothing new begins
-            raise
-    return failures
+            obtain_motif(config, task)
+            there = True
+        finally:
+            models[task].set_result(there)
+
+    # In this order every reward model has begun before a run waits for one.
+    everything: list[str | Job] = [*models, *jobs]
+    return run_all(everything, make, config.jobs, console, name=name_of, title="models and runs", survived=Exception)
+
+
+def name_of(what: str | Job) -> str:
+    """Name a run, or a task's reward model."""
+    return f"{what} motif's model" if isinstance(what, str) else f"{what.task} {what.setting} seed {what.seed}"
 
 
 def write_page(config: Config) -> None:
@@ -160,25 +135,15 @@ def write_page(config: Config) -> None:
 
 def show_plan(config: Config, console: Console) -> None:
     """Print what would be run, and how long it may take."""
-    jobs = missing_jobs(config)
-    done = list(finished_runs(config.out))
-    table = Table(title=f"{len(jobs)} of {len(list(jobs_of(config)))} runs are to be done")
-    for column in ("task", "setting", "seeds", "steps each", "seconds each"):
-        table.add_column(column, justify="left" if column in ("task", "setting", "seeds") else "right")
-    known, unknown = 0.0, 0
-    for task, setting in dict.fromkeys((job.task, job.setting) for job in jobs):
-        seeds = [job.seed for job in jobs if job[:2] == (task, setting)]
-        seconds = estimate(done, task, setting, config.steps_of(task))
-        known, unknown = known + (seconds or 0.0) * len(seeds), unknown + (len(seeds) if seconds is None else 0)
-        shown = "unknown" if seconds is None else f"{seconds:,.0f}"
-        table.add_row(task, setting, " ".join(map(str, seeds)), f"{config.steps_of(task):,}", shown)
-    console.print(table)
+    jobs, done = missing_jobs(config), list(finished_runs(config.out))
+    plan = plan_of(jobs, len(list(jobs_of(config))), config.steps_of, partial(estimate, done))
+    console.print(plan.table)
     models = sorted({job.task for job in jobs if job.setting == "motif"})
     models = [task for task in models if not (motif_folder(config, task) / "done.json").is_file()]
     if models:
         console.print(f"before them motif's models of {', '.join(models)}", markup=False)
     if jobs:
-        console.print(total(known, unknown, config.jobs), markup=False, soft_wrap=True)
+        console.print(total(plan.seconds, plan.unknown, config.jobs), markup=False, soft_wrap=True)
 
 
 def estimate(done: Sequence[Run], task: str, setting: str, steps: int) -> float | None:
@@ -194,16 +159,13 @@ def estimate(done: Sequence[Run], task: str, setting: str, steps: int) -> float 
         Seconds of training, at the median speed of runs of this task and setting, else of the setting, else of the
         task, else of all; None where no run has finished.
     """
-    timed = [run for run in done if run.steps_per_second]
-    for near in (
-        [run for run in timed if (run.task, run.setting) == (task, setting)],
-        [run for run in timed if run.setting == setting],
-        [run for run in timed if run.task == task],
-        timed,
-    ):
-        if near:
-            return steps / median(float(run.steps_per_second or 0.0) for run in near)
-    return None
+    return seconds_like(
+        steps,
+        [run for run in done if (run.task, run.setting) == (task, setting)],
+        [run for run in done if run.setting == setting],
+        [run for run in done if run.task == task],
+        done,
+    )
 
 
 def total(seconds: float, unknown: int, jobs: int) -> str:

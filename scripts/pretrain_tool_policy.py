@@ -16,9 +16,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rewardium.agents.llm.demonstrations import DemonstrationConfig, pretrain_tool_policy
 from rewardium.envs.errors import RewardiumError
@@ -48,14 +48,7 @@ class Config:
 def main() -> int:
     """Read the command line, teach and judge the policy, and return the exit status."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        run(config, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    return 0
+    return run_command_line(Config, run, __doc__)
 
 
 def run(config: Config, console: Console) -> None:
@@ -82,11 +75,7 @@ def teach(folder: Path, config: DemonstrationConfig, console: Console) -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("loss {task.fields[loss]:.3f}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
+    with progress_bars(console, elapsed=True, status="loss {task.fields[loss]:.3f}") as progress:
         bar = progress.add_task("pre-training", total=config.steps, loss=float("nan"))
         pretrain_tool_policy(folder, config, on_step=lambda step, loss: progress.update(bar, completed=step, loss=loss))
 

@@ -27,9 +27,10 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from rewardium.agents.llm.pretraining import PretrainingConfig, pretrain_policy
@@ -104,19 +105,15 @@ class Result:
 def main() -> int:
     """Read the command line, run everything, and return the exit status."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        check(config)
-        start = time.perf_counter()
-        results = [result for seed in config.seeds for result in run_seed(config, seed, console)]
-        return report(config, results, time.perf_counter() - start, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    except KeyboardInterrupt:
-        console.print("stopped")
-        return 130
+    return run_command_line(Config, run, __doc__, stopped="stopped")
+
+
+def run(config: Config, console: Console) -> int:
+    """Pre-train, train and report."""
+    check(config)
+    start = time.perf_counter()
+    results = [result for seed in config.seeds for result in run_seed(config, seed, console)]
+    return report(config, results, time.perf_counter() - start, console)
 
 
 def check(config: Config) -> None:
@@ -141,11 +138,7 @@ def check(config: Config) -> None:
 def run_seed(config: Config, seed: int, console: Console) -> list[Result]:
     """Pre-train one policy and train it with both rewards."""
     console.rule(f"seed {seed}")
-    columns = (
-        TextColumn("{task.description}"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[status]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
+    with progress_bars(console, elapsed=True, bar_width=24) as progress:
         policy = obtain_policy(config, seed, progress)
         return train_side_by_side(config, policy, seed, (SPARSE, DENSE), progress)
 

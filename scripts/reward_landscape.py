@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tyro
+from _command import run_command_line
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import Progress
@@ -80,12 +80,7 @@ class Config:
 
 def main() -> int:
     """Read the command line, draw, and return the exit status."""
-    console = Console()
-    try:
-        return run(tyro.cli(Config, description=__doc__), console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Config, run, __doc__)
 
 
 def run(config: Config, console: Console) -> int:

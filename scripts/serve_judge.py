@@ -9,16 +9,14 @@ environment of its own: .ci/setup_vllm makes .venv-vllm, in which it runs on the
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-import tyro
+from _command import run_command_line
 from rich.console import Console
-from rich.logging import RichHandler
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.models.vllm_server import start_server
@@ -54,19 +52,10 @@ class Ended(Exception):  # noqa: N818  (not an error: someone asked for it)
 def main() -> int:
     """Read the command line, serve, and return the exit status."""
     own, passed_on = split_arguments(sys.argv[1:])
-    config = tyro.cli(Config, description=__doc__, args=own)
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
-    try:
-        return serve(config, passed_on, console)
-    except Ended as ended:
-        console.print("stopped")
-        return 128 + int(str(ended))
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(
+        Config, lambda config, console: serve_until_ended(config, passed_on, console), __doc__, arguments=own,
+        warnings=True,
+    )  # fmt: skip
 
 
 def split_arguments(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -82,6 +71,17 @@ def end(number: int, frame: FrameType | None) -> None:
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise Ended(str(number))
+
+
+def serve_until_ended(config: Config, arguments: list[str], console: Console) -> int:
+    """Serve until a signal asks for the end."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    try:
+        return serve(config, arguments, console)
+    except Ended as ended:
+        console.print("stopped")
+        return 128 + int(str(ended))
 
 
 def serve(config: Config, arguments: list[str], console: Console) -> int:

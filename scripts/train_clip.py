@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
 import yaml
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from rewardium.envs.errors import RewardiumError
@@ -65,13 +66,7 @@ class Config:
 
 def main() -> int:
     """Read the command line, train and measure the model, and return the exit status."""
-    console = Console()
-    try:
-        run(tyro.cli(Config, description=__doc__), console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    return 0
+    return run_command_line(Config, run, __doc__)
 
 
 def run(config: Config, console: Console) -> list[Measures]:
@@ -81,7 +76,7 @@ def run(config: Config, console: Console) -> list[Measures]:
 
     torch.set_num_threads(config.threads)
     start, cpu = time.perf_counter(), time.process_time()
-    with progress_bars(console) as progress:
+    with progress_bars(console, elapsed=True) as progress:
         divided = [task.split(config.held_out, config.clip.seed) for task in rendered(config, progress)]
         learned, held_out = [parts[0] for parts in divided], [parts[1] for parts in divided]
         model, shape = trained(config, learned, progress)
@@ -108,14 +103,6 @@ def check(config: Config) -> None:
     folder = config.folder
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir()) and not (folder / SETTINGS).is_file()):
         raise RewardiumError(f"{folder} holds something that is no model of this script; choose another --out")
-
-
-def progress_bars(console: Console) -> Progress:
-    """Return the bars of both stages."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[status]}"), console=console,
-    )  # fmt: skip
 
 
 def rendered(config: Config, progress: Progress) -> list[Examples]:

@@ -31,7 +31,6 @@ draw its actions (--evaluated sampled, the default of ppo): the likeliest action
 
 from __future__ import annotations
 
-import logging
 import math
 import sys
 from dataclasses import dataclass
@@ -39,13 +38,13 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
 from rewardium.agents.control.config import ControlConfig
 from rewardium.agents.control.trainer import ControlTrainer, Metrics
-from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import load_plugin
 
 
@@ -66,27 +65,16 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, train, and return the exit status."""
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    try:
-        arguments = tyro.cli(Arguments, description=__doc__)
-        for path in arguments.plugin:
-            load_plugin(path)
-        return run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Arguments, run, __doc__, warnings=True)
 
 
 def run(arguments: Arguments, console: Console) -> int:
     """Train with a progress bar."""
+    for path in arguments.plugin:
+        load_plugin(path)
     config = arguments.train
     trainer = ControlTrainer(config, resume=arguments.resume, relabel=arguments.relabel)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console) as progress:
+    with progress_bars(console) as progress:
         if arguments.relabel:
             relabel(trainer, progress)
         bar = progress.add_task(config.name, total=config.steps, completed=trainer.finished_steps, status="")

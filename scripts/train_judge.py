@@ -14,9 +14,10 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 from rich.table import Table
 
 from rewardium.agents.llm.game_judge import SETTINGS, Accuracy, Games, JudgeConfig, play_games, train_judge
@@ -42,14 +43,7 @@ class Config:
 def main() -> int:
     """Read the command line, teach and measure the judge, and return the exit status."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        run(config, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
-    return 0
+    return run_command_line(Config, run, __doc__)
 
 
 def run(config: Config, console: Console) -> None:
@@ -64,20 +58,12 @@ def run(config: Config, console: Console) -> None:
     logging.disable_progress_bar()
     torch.set_num_threads(config.threads)
     start = time.perf_counter()
-    with progress_bars(console) as progress:
+    with progress_bars(console, elapsed=True) as progress:
         games = played(config.judge, progress)
         results = taught(config, games, progress)
     console.print(f"wrote {config.out} in {time.perf_counter() - start:.0f} s", markup=False, soft_wrap=True)
     console.print(as_table(results))
     console.print("This says how well the judge repeats its tables, not how well it judges; see docs/game_judge.md.")
-
-
-def progress_bars(console: Console) -> Progress:
-    """Return the bars of both stages."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-        TextColumn("{task.fields[status]}"), console=console,
-    )  # fmt: skip
 
 
 def played(config: JudgeConfig, progress: Progress) -> Games:

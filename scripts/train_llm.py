@@ -8,20 +8,18 @@ Ctrl-C saves; the same command with --resume goes on. On several GPUs: accelerat
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+from _command import run_command_line
+from _progress import progress_bars
 from rich.console import Console
-from rich.logging import RichHandler
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from rewardium.agents.llm.config import TrainConfig
 from rewardium.agents.llm.trainer import Metrics, Trainer
-from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import load_plugin
 
 
@@ -39,16 +37,7 @@ class Arguments:
 
 def main() -> int:
     """Read the command line, train, and return the exit status."""
-    console = Console()
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[RichHandler(console=console)])
-    try:
-        arguments = tyro.cli(Arguments, description=__doc__)
-        for path in arguments.plugin:
-            load_plugin(path)
-        return run(arguments, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Arguments, run, __doc__, warnings=True)
 
 
 def run(arguments: Arguments, console: Console) -> int:
@@ -56,13 +45,11 @@ def run(arguments: Arguments, console: Console) -> int:
     from transformers.utils import logging as transformers_logging
 
     transformers_logging.disable_progress_bar()
+    for path in arguments.plugin:
+        load_plugin(path)
     config = arguments.train
     trainer = Trainer(config, resume=arguments.resume)
-    columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[status]}"),
-    )  # fmt: skip
-    with Progress(*columns, console=console, disable=trainer.run is None) as progress:
+    with progress_bars(console, disable=trainer.run is None) as progress:
         bar = progress.add_task(config.name, total=config.updates, completed=trainer.finished_updates, status="")
 
         def show(update: int, metrics: Metrics) -> None:

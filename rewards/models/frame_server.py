@@ -5,32 +5,33 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.models.after_fork import renew_after_fork
-from rewardium.rewards.models.event_loop import EventLoopThread, LoopClosedError
 from rewardium.rewards.models.frame_answers import bare_word, word_probabilities
 from rewardium.rewards.models.frame_judge import ImageQuestion, Probabilities
 from rewardium.rewards.models.judge import JudgeError
-from rewardium.rewards.models.openai_server import _checked_url, _is_local, _require_openai, _said
+from rewardium.rewards.models.openai_client import (
+    REFUSALS,
+    SentSoFar,
+    ServerConnection,
+    check_limits,
+    checked_url,
+    keep_for_parent,
+    require_openai,
+    said,
+)
 from rewardium.rewards.models.png import png_url
 from rewardium.rewards.models.rebuilt import Rebuilt
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 logger = logging.getLogger(__name__)
 
 _ALTERNATIVES = 20
 _MOST_TOKENS = 1_000
-# The server is there and refuses this one request: its pictures are too large, say.
-_REFUSALS = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,15 @@ class FrameServerJudge(Rebuilt):
     _connection: _Connection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", _checked_url(self.url))
-        if not math.isfinite(self.timeout) or self.timeout <= 0:
-            raise RewardiumError(f"timeout must be a positive number of seconds, got {self.timeout!r}")
-        if self.concurrency < 1 or self.max_tokens < 1:
-            raise RewardiumError(
-                f"concurrency and max_tokens must be at least 1, got {self.concurrency} and {self.max_tokens}"
-            )
-        _require_openai()
+        object.__setattr__(self, "url", checked_url(self.url))
+        check_limits(self.timeout, self.concurrency, self.max_tokens)
+        require_openai()
         self._connect_anew()
         renew_after_fork(self)
 
     def after_fork_in_child(self) -> None:
         """Give the child a connection of its own; the parent's sockets and thread are not usable there."""
-        _INHERITED.append(self._connection)
+        keep_for_parent(self._connection)
         self._connect_anew()
 
     def _connect_anew(self) -> None:
@@ -118,68 +114,37 @@ class FrameServerJudge(Rebuilt):
 
 
 class _Connection:
-    """The client, the thread that runs it, and what the server said about itself."""
+    """The connection to the server, and what the server said about itself."""
 
     def __init__(self, judge: FrameServerJudge) -> None:
-        self._url, self._timeout, self._model = judge.url, judge.timeout, judge.model
-        self._max_tokens = judge.max_tokens
+        self._server = ServerConnection(judge.url, judge.timeout, "frame-judge-server")
+        self._model, self._max_tokens = judge.model, judge.max_tokens
         self._slots = asyncio.Semaphore(judge.concurrency)
-        self._client: AsyncOpenAI | None = None
         self._warned = False
-        self._loop = EventLoopThread("frame-judge-server", at_end=self._end)
 
     def target(self) -> str:
-        return str(self._run(self._find_model()))
+        return self._server.run(self._find_model())
 
     def choose(self, questions: Sequence[ImageQuestion], allowed: Sequence[str]) -> list[Probabilities | None]:
-        answers = self._run(self._choose(questions, allowed))
+        answers = self._server.run(self._choose(questions, allowed))
         troubles = [answer for answer in answers if isinstance(answer, Exception)]
         if troubles and len(troubles) == len(answers):
-            raise JudgeError(f"the judge at {self._url} fails: {_said(troubles[0])}") from troubles[0]
+            raise self._server.failure(troubles[0]) from troubles[0]
         if troubles:
-            logger.info("the judge at %s failed on %d frames: %s", self._url, len(troubles), _said(troubles[0]))
+            logger.info("the judge at %s failed on %d frames: %s", self._server.url, len(troubles), said(troubles[0]))
         return [None if isinstance(answer, Exception) else answer for answer in answers]
 
     def close(self) -> None:
-        self._loop.close()
-
-    def _run(self, coroutine: Any) -> Any:
-        try:
-            return self._loop.run(coroutine)
-        except LoopClosedError:
-            raise JudgeError(f"the judge at {self._url} is closed") from None
-
-    async def _end(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-
-    def _open_client(self) -> AsyncOpenAI:
-        if self._client is None:
-            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
-            encrypted = self._url.startswith("https:")
-            self._client = AsyncOpenAI(
-                base_url=self._url,
-                api_key=os.environ.get("OPENAI_API_KEY") or "none",
-                timeout=self._timeout,
-                max_retries=0,
-                http_client=DefaultAsyncHttpxClient(
-                    trust_env=not _is_local(self._url), verify=encrypted, follow_redirects=encrypted
-                ),
-            )
-        return self._client
+        self._server.close()
 
     async def _find_model(self) -> str:
         if self._model is None:
             try:
-                async with asyncio.timeout(self._timeout):
-                    listed = await self._open_client().models.list()
-                models = getattr(listed, "data", None) or []
-                model = getattr(models[0], "id", None) if isinstance(models, list) and models else None
+                model = await self._server.first_model()
             except Exception as error:
-                raise JudgeError(f"the judge at {self._url} fails: {_said(error)}") from error
-            if not isinstance(model, str) or not model:
-                raise JudgeError(f"the judge at {self._url} lists no model")
+                raise self._server.failure(error) from error
+            if model is None:
+                raise JudgeError(f"the judge at {self._server.url} lists no model")
             self._model = model
         return self._model
 
@@ -187,23 +152,23 @@ class _Connection:
         self, questions: Sequence[ImageQuestion], allowed: Sequence[str]
     ) -> list[Probabilities | Exception | None]:
         model = await self._find_model()
-        batch = _Batch()
+        batch = SentSoFar()
         return await asyncio.gather(*(self._answer(model, question, allowed, batch) for question in questions))
 
     async def _answer(
-        self, model: str, question: ImageQuestion, allowed: Sequence[str], batch: _Batch
+        self, model: str, question: ImageQuestion, allowed: Sequence[str], batch: SentSoFar
     ) -> Probabilities | Exception | None:
         """Send one question when a slot is free; the rest of a batch is not sent to a server that is down."""
         async with self._slots:
-            if batch.trouble is not None and not batch.works:
+            if batch.trouble is not None and batch.failed:
                 return batch.trouble
             try:
                 response = await self._send(model, question)
                 batch.works = True
                 return self._read(response, allowed)
             except Exception as error:
-                if getattr(error, "status_code", None) in _REFUSALS:
-                    logger.info("the judge at %s refused a question: %s", self._url, _said(error))
+                if getattr(error, "status_code", None) in REFUSALS:
+                    logger.info("the judge at %s refused a question: %s", self._server.url, said(error))
                     return None
                 batch.trouble = error
                 return error
@@ -215,8 +180,8 @@ class _Connection:
             else {"type": "image_url", "image_url": {"url": png_url(part)}}
             for part in question.parts
         ]
-        async with asyncio.timeout(self._timeout):
-            return await self._open_client().chat.completions.create(
+        async with asyncio.timeout(self._server.timeout):
+            return await self._server.client().chat.completions.create(
                 model=model,
                 messages=[{"role": "user", "content": content}],  # type: ignore[list-item,misc]
                 temperature=0,
@@ -245,17 +210,9 @@ class _Connection:
     def _without_probabilities(self, text: Any, allowed: Sequence[str]) -> Probabilities | None:
         if not self._warned:
             self._warned = True
-            logger.warning("the judge at %s gives no logprobs: its words count as certain", self._url)
+            logger.warning("the judge at %s gives no logprobs: its words count as certain", self._server.url)
         first = bare_word(text.split()[0]) if isinstance(text, str) and text.split() else ""
         return np.array([float(word == first) for word in allowed]) if first in allowed else None
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the questions of a batch that were sent so far tell of the server."""
-
-    works: bool = False
-    trouble: Exception | None = None
 
 
 def _alternatives(token: Any) -> list[tuple[str, float]]:
@@ -266,7 +223,3 @@ def _alternatives(token: Any) -> list[tuple[str, float]]:
         if isinstance(spelled, str) and isinstance(logarithm, (int, float)) and not math.isnan(logarithm):
             found[spelled] = float(logarithm)
     return list(found.items())
-
-
-_INHERITED: list[_Connection] = []
-"""Connections of the parent, in a forked process: kept, so that nothing is closed that is still in use there."""

@@ -16,8 +16,14 @@ from rewardium.envs.errors import MissingExtraError, RewardiumError
 from rewardium.rewards.models.after_fork import renew_after_fork
 from rewardium.rewards.models.frame_judge import ImageQuestion, Probabilities
 from rewardium.rewards.models.judge import JudgeError
+from rewardium.rewards.models.loading import (
+    check_folder,
+    device_and_dtype,
+    first_line,
+    safe_settings,
+    weights_digest,
+)
 from rewardium.rewards.models.rebuilt import Rebuilt
-from rewardium.rewards.models.transformers_judge import _check_folder, _digest, _hub_can_be_asked
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +82,7 @@ class FrameTransformersJudge(Rebuilt):
 
         Raises:
             JudgeError: When the memory does not suffice, the model cannot read the questions, the process was forked,
-            or
-                the judge is closed.
+                or the judge is closed.
         """
         process = self._process
         if process.forked:
@@ -125,7 +130,7 @@ class _Loaded:
     name: str
 
     def __post_init__(self) -> None:
-        self.digest = _digest(self.model)
+        self.digest = weights_digest(self.model)
 
     def tokens_of(self, allowed: tuple[str, ...]) -> list[list[int]]:
         """Return, for each word, the tokens that are one of its spellings."""
@@ -181,23 +186,19 @@ class _Loaded:
 def _load(name: str, device: str | None, dtype: str | None) -> _Loaded:
     try:
         import PIL.Image  # noqa: F401
-        import torch
+        import torch  # noqa: F401
         from transformers import AutoModelForImageTextToText, AutoProcessor
     except ImportError as error:
         raise MissingExtraError(error.name or "transformers", "llm") from error
-    _check_folder(name)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = dtype or ("auto" if not device.startswith("cpu") else "float32")
-    if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
-        raise RewardiumError(f"dtype must be one of torch's, e.g. 'bfloat16', got {dtype!r}")
-    safely = {"trust_remote_code": False, "local_files_only": Path(name).is_dir() or not _hub_can_be_asked()}
+    check_folder(name)
+    device, dtype = device_and_dtype(device, dtype)
+    safely = safe_settings(name)
     try:
         processor = AutoProcessor.from_pretrained(name, **safely)
         model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype, use_safetensors=True, **safely)
         model = model.to(device).eval()
     except Exception as error:  # what a damaged folder or a lost connection raises there has no common type
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RewardiumError(f"cannot load the vision-language model {name!r}: {said}") from error
+        raise RewardiumError(f"cannot load the vision-language model {name!r}: {first_line(error)}") from error
     if getattr(processor, "tokenizer", None) is None or getattr(processor, "chat_template", None) is None:
         raise RewardiumError(f"the model {name!r} cannot be asked: its processor has no tokenizer or no chat template")
     processor.tokenizer.padding_side = "left"

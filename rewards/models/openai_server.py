@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, fields
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from rewardium.envs.errors import MissingExtraError, RewardiumError
+from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.models.after_fork import renew_after_fork
-from rewardium.rewards.models.event_loop import EventLoopThread, LoopClosedError
 from rewardium.rewards.models.judge import Completion, JudgeError
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
+from rewardium.rewards.models.openai_client import (
+    REFUSALS,
+    SentSoFar,
+    ServerConnection,
+    check_limits,
+    checked_url,
+    keep_for_parent,
+    require_openai,
+    said,
+)
+from rewardium.rewards.models.rebuilt import Rebuilt
 
 logger = logging.getLogger(__name__)
 
@@ -29,17 +32,15 @@ DEFAULT_MAX_TOKENS = 8
 """Enough for a word of an answer in every tokenizer."""
 _MAX_TEXT_LENGTH = 4_000
 _PROBE = "Reply with one word: yes."
-# The server is there and refuses this one request: its prompt is too long, say. All others mean that it has trouble.
-_REFUSALS = frozenset({400, 413, 422})
 # The endpoint or the model is not there; the other endpoint may be.
-_NO_ENDPOINT = _REFUSALS | {404, 405, 501}
+_NO_ENDPOINT = REFUSALS | {404, 405, 501}
 _PATHS = {"chat": "/chat/completions", "completions": "/completions"}
 # Where many prompts go at once: vLLM has a path of its own for chat, and every server's completions may take a list.
 _LIST_PATHS = {"chat": "/chat/completions/batch", "completions": "/completions"}
 
 
 @dataclass(frozen=True)
-class OpenAIServerJudge:
+class OpenAIServerJudge(Rebuilt):
     """Asks a server that speaks OpenAI's protocol, many prompts at once.
 
     Answers are greedy (temperature 0) and short. The key comes from the environment variable ``OPENAI_API_KEY``;
@@ -89,31 +90,18 @@ class OpenAIServerJudge:
     _connection: _Connection = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "url", _checked_url(self.url))
+        object.__setattr__(self, "url", checked_url(self.url))
         object.__setattr__(self, "choice", tuple(self.choice))
         if self.endpoint not in ("auto", "chat", "completions"):
             raise RewardiumError(f"endpoint must be 'auto', 'chat' or 'completions', got {self.endpoint!r}")
-        if not math.isfinite(self.timeout) or self.timeout <= 0:
-            raise RewardiumError(f"timeout must be a positive number of seconds, got {self.timeout!r}")
-        if self.concurrency < 1 or self.max_tokens < 1:
-            raise RewardiumError(
-                f"concurrency and max_tokens must be at least 1, got {self.concurrency} and {self.max_tokens}"
-            )
-        _require_openai()
+        check_limits(self.timeout, self.concurrency, self.max_tokens)
+        require_openai()
         self._connect_anew()
         renew_after_fork(self)
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-        self.__post_init__()
-
     def after_fork_in_child(self) -> None:
         """Give the child a connection of its own; the parent's sockets and thread are not usable there."""
-        _INHERITED.append(self._connection)
+        keep_for_parent(self._connection)
         self._connect_anew()
 
     def _connect_anew(self) -> None:
@@ -158,10 +146,10 @@ class OpenAIServerJudge:
 
 
 class _Connection:
-    """The client, the thread that runs it, and what the server said about itself."""
+    """The connection to the server, and what the server said about itself."""
 
     def __init__(self, judge: OpenAIServerJudge) -> None:
-        self._url, self._timeout = judge.url, judge.timeout
+        self._server = ServerConnection(judge.url, judge.timeout, "judge-server")
         self._model, self._endpoint = judge.model, judge.endpoint
         self._settings: dict[str, Any] = {"temperature": 0, "max_tokens": judge.max_tokens}
         self._settings |= {"structured_outputs": {"choice": list(judge.choice)}} if judge.choice else {}
@@ -169,71 +157,40 @@ class _Connection:
         self._slots, self._taking_slots = asyncio.Semaphore(judge.concurrency), asyncio.Lock()
         self._concurrency, self._takes_lists = judge.concurrency, True
         self._target: tuple[str, str] | None = None
-        self._client: AsyncOpenAI | None = None
-        self._loop = EventLoopThread("judge-server", at_end=self._end)
 
     def target(self) -> tuple[str, str]:
         """Return the model and the endpoint; the server is asked once, and again after a failure."""
         known = self._target
-        return known if known is not None else self._run(self._find_target())
+        return known if known is not None else self._server.run(self._find_target())
 
     def complete(self, prompts: Sequence[str]) -> list[Completion | None]:
-        answers: list[Completion | Exception] = self._run(self._complete(prompts))
+        answers = self._server.run(self._complete(prompts))
         texts = [answer if isinstance(answer, Completion) else None for answer in answers]
         failures = [answer for answer in answers if isinstance(answer, Exception)]
         troubles = [failure for failure in failures if not isinstance(failure, _NoAnswerError)]
         if troubles and not any(texts):
-            raise JudgeError(f"the judge at {self._url} fails: {_said(troubles[0])}") from troubles[0]
+            raise self._server.failure(troubles[0]) from troubles[0]
         if failures:
-            logger.info("the judge at %s did not answer %d prompts: %s", self._url, len(failures), _said(failures[0]))
+            problem = said(failures[0])
+            logger.info("the judge at %s did not answer %d prompts: %s", self._server.url, len(failures), problem)
         return texts
 
     def close(self) -> None:
-        self._loop.close()
-
-    def _run(self, coroutine: Any) -> Any:
-        try:
-            return self._loop.run(coroutine)
-        except LoopClosedError:
-            raise JudgeError(f"the judge at {self._url} is closed") from None
-
-    async def _end(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-
-    def _open_client(self) -> AsyncOpenAI:
-        if self._client is None:
-            from openai import AsyncOpenAI, DefaultAsyncHttpxClient
-
-            encrypted = self._url.startswith("https:")
-            self._client = AsyncOpenAI(
-                base_url=self._url,
-                api_key=os.environ.get("OPENAI_API_KEY") or "none",
-                timeout=self._timeout,
-                max_retries=0,
-                # Certificates take a third of a second to load; without them, no redirect leads to where they matter.
-                http_client=DefaultAsyncHttpxClient(
-                    trust_env=not _is_local(self._url), verify=encrypted, follow_redirects=encrypted
-                ),
-            )
-        return self._client
+        self._server.close()
 
     async def _find_target(self) -> tuple[str, str]:
         if self._target is None:
             try:
                 self._target = await self._ask_for_target()
             except Exception as error:
-                raise JudgeError(f"the judge at {self._url} fails: {_said(error)}") from error
+                raise self._server.failure(error) from error
         return self._target
 
     async def _ask_for_target(self) -> tuple[str, str]:
         model = self._model
         if model is None:
-            async with asyncio.timeout(self._timeout):
-                listed = await self._open_client().models.list()
-            models = getattr(listed, "data", None) or []
-            model = getattr(models[0], "id", None) if isinstance(models, list) and models else None
-            if not isinstance(model, str) or not model:
+            model = await self._server.first_model()
+            if model is None:
                 raise JudgeError("the server lists no model")
         if self._endpoint != "auto":
             return model, self._endpoint
@@ -243,13 +200,13 @@ class _Connection:
             if getattr(error, "status_code", None) not in _NO_ENDPOINT:
                 raise
             await self._send(model, "completions", _PROBE)
-            logger.info("the judge at %s has no chat for %s; completions it is", self._url, model)
+            logger.info("the judge at %s has no chat for %s; completions it is", self._server.url, model)
             return model, "completions"
         return model, "chat"
 
     async def _complete(self, prompts: Sequence[str]) -> list[Completion | Exception]:
         model, endpoint = await self._find_target()
-        batch = _Batch()
+        batch = SentSoFar()
         size = self._concurrency if self._takes_lists else len(prompts)
         answers: list[Completion | Exception] = []
         for first in range(0, len(prompts), size):
@@ -257,7 +214,7 @@ class _Connection:
         return answers
 
     async def _answer_list(
-        self, model: str, endpoint: str, prompts: Sequence[str], batch: _Batch
+        self, model: str, endpoint: str, prompts: Sequence[str], batch: SentSoFar
     ) -> Sequence[Completion | Exception]:
         """Send prompts in one request, and one by one where that gives no answers."""
         refused = False
@@ -272,14 +229,14 @@ class _Connection:
                 refused = isinstance(error, _NoAnswerError) or getattr(error, "status_code", None) in _NO_ENDPOINT
         alone = await asyncio.gather(*(self._answer(model, endpoint, prompt, batch) for prompt in prompts))
         if refused and all(isinstance(answer, Completion) for answer in alone):
-            logger.info("the judge at %s takes one prompt a request", self._url)
+            logger.info("the judge at %s takes one prompt a request", self._server.url)
             self._takes_lists = False
         return alone
 
-    async def _answer(self, model: str, endpoint: str, prompt: str, batch: _Batch) -> Completion | Exception:
+    async def _answer(self, model: str, endpoint: str, prompt: str, batch: SentSoFar) -> Completion | Exception:
         """Send one prompt when a slot is free; the rest of a batch is not sent to a server that is down."""
         async with self._free_slots(1):
-            if batch.trouble is not None and not batch.works:
+            if batch.trouble is not None and batch.failed:
                 return batch.trouble
             try:
                 response = await self._send(model, endpoint, prompt)
@@ -288,8 +245,8 @@ class _Connection:
             except _NoAnswerError as error:
                 return error
             except Exception as error:
-                if getattr(error, "status_code", None) in _REFUSALS:
-                    return _NoAnswerError(_said(error))
+                if getattr(error, "status_code", None) in REFUSALS:
+                    return _NoAnswerError(said(error))
                 batch.trouble = error
                 return error
 
@@ -317,29 +274,12 @@ class _Connection:
     async def _post(self, path: str, model: str, endpoint: str, content: dict[str, Any]) -> Any:
         """Return the response as JSON: models of it are slow to build, and must be distrusted all the same."""
         body = {"model": model, **content, **self._settings, **(self._chat_settings if endpoint == "chat" else {})}
-        async with asyncio.timeout(self._timeout):
-            return await self._open_client().post(path, body=body, cast_to=object)
-
-
-@dataclass(slots=True)
-class _Batch:
-    """What the prompts of a batch that were sent so far tell of the server."""
-
-    works: bool = False
-    trouble: Exception | None = None
-
-    @property
-    def failed(self) -> bool:
-        """Whether the server has answered nothing so far, and was in trouble."""
-        return self.trouble is not None and not self.works
+        async with asyncio.timeout(self._server.timeout):
+            return await self._server.client().post(path, body=body, cast_to=object)
 
 
 class _NoAnswerError(Exception):
     """The server works, and there is no answer to this one prompt."""
-
-
-_INHERITED: list[_Connection] = []
-"""Connections of the parent, in a forked process: kept, so that nothing is closed that is still in use there."""
 
 
 def _messages(prompt: str) -> list[dict[str, str]]:
@@ -402,40 +342,3 @@ def _shares(total: int, count: int) -> list[int]:
     """Divide a number evenly into whole numbers that add up to it."""
     share, rest = divmod(total, count)
     return [share + (index < rest) for index in range(count)]
-
-
-def _said(error: BaseException) -> str:
-    """Return what an error says, short enough for a line of a log."""
-    text = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
-
-
-def _require_openai() -> None:
-    """Import here what the thread of the client uses: a process forked while it imports could never import it."""
-    try:
-        import openai.resources.chat
-        import openai.resources.completions
-        import openai.resources.models  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("openai", "judge") from error
-
-
-def _checked_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port_is_right = parts.port is None or parts.port > 0
-    except ValueError:
-        port_is_right = False
-    if not port_is_right or parts.scheme not in ("http", "https") or not parts.hostname or parts.query:
-        raise RewardiumError(f"a judge's address must look like 'http://HOST:PORT/v1', got {url.rpartition('@')[2]!r}")
-    if parts.username is not None or parts.password is not None:
-        raise RewardiumError("a judge's address must not hold a password: put the key into OPENAI_API_KEY")
-    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
-
-
-def _is_local(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

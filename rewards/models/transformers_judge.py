@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-import os
-import socket
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 from rewardium.envs.errors import MissingExtraError, RewardiumError
 from rewardium.rewards.models.after_fork import renew_after_fork
 from rewardium.rewards.models.judge import Completion, JudgeError
-from rewardium.rewards.models.loading import ONE_AT_A_TIME
+from rewardium.rewards.models.loading import (
+    ONE_AT_A_TIME,
+    check_folder,
+    device_and_dtype,
+    first_line,
+    safe_settings,
+    weights_digest,
+)
+from rewardium.rewards.models.rebuilt import Rebuilt
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +28,7 @@ DEFAULT_MAX_TOKENS = 8
 
 
 @dataclass(frozen=True)
-class TransformersJudge:
+class TransformersJudge(Rebuilt):
     """Lets a language model in this process answer, greedily, in batches padded on the left.
 
     For small models and for machines without a server; a server such as vLLM is many times faster. The weights are read
@@ -62,14 +66,6 @@ class TransformersJudge:
         object.__setattr__(self, "_loaded", _load(self))
         object.__setattr__(self, "_process", _Process())
         renew_after_fork(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-        self.__post_init__()
 
     def after_fork_in_child(self) -> None:
         """Note that this is not the process that loaded the model, and replace what may be locked."""
@@ -146,7 +142,7 @@ class _Loaded:
         self.model, self.tokenizer, self.chat = model, tokenizer, chat
         self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (tokenizer.eos_token_id or 0)
         self.max_length = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 1 << 30)
-        self.digest = _digest(model)
+        self.digest = weights_digest(model)
 
     def encode(self, prompt: str) -> list[int]:
         if not self.chat:
@@ -186,62 +182,23 @@ def _stop_all(ids: Any, stop: threading.Event) -> Any:
     return torch.full((ids.shape[0],), stop.is_set(), dtype=torch.bool, device=ids.device)
 
 
-def _digest(model: Any) -> str:
-    """Return a digest of the weights: of some values of each tensor, since all of a large model would take minutes."""
-    import torch
-
-    digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        values = tensor.detach().flatten()
-        count = min(len(values), 64)
-        picked = values[torch.arange(count, device=values.device) * (len(values) - 1) // max(count - 1, 1)]
-        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
-        digest.update(picked.float().cpu().numpy().tobytes())
-    return digest.hexdigest()[:12]
-
-
 def _load(judge: TransformersJudge) -> _Loaded:
     try:
-        import torch
+        import torch  # noqa: F401
         from transformers import AutoModelForCausalLM, AutoTokenizer
     except ImportError as error:
         raise MissingExtraError(error.name or "transformers", "llm") from error
-    _check_folder(judge.model)
-    device = judge.device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = judge.dtype or ("auto" if not device.startswith("cpu") else "float32")
-    if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
-        raise RewardiumError(f"dtype must be one of torch's, e.g. 'bfloat16', got {dtype!r}")
-    safely = {"trust_remote_code": False, "local_files_only": Path(judge.model).is_dir() or not _hub_can_be_asked()}
+    check_folder(judge.model)
+    device, dtype = device_and_dtype(judge.device, judge.dtype)
+    safely = safe_settings(judge.model)
     try:
         tokenizer = AutoTokenizer.from_pretrained(judge.model, **safely)
         with ONE_AT_A_TIME:
             model = AutoModelForCausalLM.from_pretrained(judge.model, dtype=dtype, use_safetensors=True, **safely)
         model = model.to(device).eval()
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RewardiumError(f"cannot load the judge {judge.model!r}: {said}") from error
+        raise RewardiumError(f"cannot load the judge {judge.model!r}: {first_line(error)}") from error
     has_template = getattr(tokenizer, "chat_template", None) is not None
     if judge.endpoint == "chat" and not has_template:
         raise RewardiumError(f"the judge {judge.model!r} has no chat template: leave out 'chat', or use 'completions'")
     return _Loaded(model, tokenizer, chat=has_template and judge.endpoint != "completions")
-
-
-def _check_folder(model: str) -> None:
-    if not model:
-        raise RewardiumError("a judge in this process needs a folder or a name: 'transformers:FOLDER_OR_NAME'")
-    looks_like_path = model.count("/") > 1 or model.startswith((".", "~", "/"))
-    if looks_like_path and not (Path(model) / "config.json").is_file():
-        raise RewardiumError(f"cannot load the judge {model!r}: there is no such folder with a config.json")
-
-
-def _hub_can_be_asked() -> bool:
-    """Say whether the hub's name resolves, so that without a network a wrong name fails at once, not in a minute."""
-    from huggingface_hub import constants
-
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # the proxy resolves names
-    try:
-        socket.getaddrinfo(urlparse(constants.ENDPOINT).hostname, 443)
-    except OSError:
-        return False
-    return not constants.HF_HUB_OFFLINE

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from _training_runs import Job
+
 from rewardium.agents.flags import YamlMapping
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 
@@ -75,14 +77,6 @@ SETTINGS = (
 TRUE, VLM = "true", "vlm"
 TARGET = 0.8
 """The share of the true reward's success from which a task counts as learned from the pictures."""
-
-
-class Job(NamedTuple):
-    """One run: a task, a setting and a seed."""
-
-    task: str
-    setting: str
-    seed: int
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,13 @@ from _mujoco_experiment import (
     TRUE,
     VLM,
     Config,
-    Job,
     env_id,
     recipe,
     setting_names,
 )
-from _mujoco_runs import Run, evaluation_command, folder_of, run_command
+from _mujoco_runs import Run, evaluation_command, run_command
 from _runs import bullets, paragraph, shown, spread
+from _training_runs import Job, folder_of
 
 from rewardium.agents.report import Band, band, read_metrics, series
 from rewardium.envs.errors import MissingExtraError, RewardiumError

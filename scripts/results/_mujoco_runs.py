@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import _training_runs
 import yaml
-from _mujoco_experiment import TASKS, Config, Job, clip_of, env_id, recipe, setting_named, untrained_folder
-from _runs import execute, write_json
+from _mujoco_experiment import TASKS, Config, clip_of, env_id, recipe, setting_named, untrained_folder
+from _runs import execute
+from _training_runs import FIGURES, Job, folder_of, is_run, read_run, train_and_measure
 
-from rewardium.agents.run_folder import plain, read_metrics
-from rewardium.envs.errors import RewardiumError
+from rewardium.agents.run_folder import plain
 
-FIGURES = "figures.json"
 _LOG_LINES = 40
 
 
@@ -59,11 +59,6 @@ def run_folder(config: Config, job: Job) -> Path:
     return folder_of(config.out, *job)
 
 
-def folder_of(out: Path, task: str, setting: str, seed: int) -> Path:
-    """Return the folder of a run below the folder of all."""
-    return out / task / f"{setting}-seed{seed}"
-
-
 def run_command(config: Config, job: Job) -> list[str]:
     """Return the command that trains a policy."""
     setting, task = setting_named(job.setting), TASKS[job.task]
@@ -87,10 +82,9 @@ def mapping(values: Mapping[str, Any]) -> str:
 
 def evaluation_command(config: Config, job: Job) -> list[str]:
     """Return the command that measures a trained policy."""
-    return [
-        "scripts/evaluate_control.py", "--run", str(run_folder(config, job)), "--episodes", str(config.eval_episodes),
-        "--seed", str(config.eval_seed), "--num-envs", str(config.num_envs), "--recordings", "0",
-    ]  # fmt: skip
+    return _training_runs.evaluation_command(
+        run_folder(config, job), episodes=config.eval_episodes, seed=config.eval_seed, num_envs=config.num_envs
+    )
 
 
 def obtain_untrained(config: Config) -> None:
@@ -109,13 +103,8 @@ def obtain_run(config: Config, job: Job) -> None:
     if is_finished(config, job):
         return
     log = config.out / "logs" / f"{job.task}-{folder.name}"
-    there, before = folder.exists(), read_metrics(folder)
-    execute([*run_command(config, job), *(["--resume"] if there else [])], log.with_name(f"{log.name}.txt"))
-    execute(evaluation_command(config, job), log.with_name(f"{log.name}-evaluation.txt"))
-    rows = read_metrics(folder)
-    resumed = bool(before) and before[-1]["step"] < rows[-1]["step"]
-    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    write_json(folder / FIGURES, asdict(figures_of(config, job, rows, evaluation, resumed)))
+    commands = run_command(config, job), evaluation_command(config, job)
+    train_and_measure(folder, log, commands, execute, partial(figures_of, config, job))
 
 
 def is_finished(config: Config, job: Job) -> bool:
@@ -125,17 +114,8 @@ def is_finished(config: Config, job: Job) -> bool:
         RewardiumError: When its folder holds a run with another reward or algorithm, or a longer one.
     """
     folder = run_folder(config, job)
-    run = read_run(folder / FIGURES)
-    if run is None:
-        return False
     wanted = recipe(config, job.task, job.setting)
-    if run.recipe != wanted:
-        raise RewardiumError(
-            f"{folder} was trained with {run.recipe}, not {wanted}; choose another --out, or remove it"
-        )
-    if run.steps > config.steps_of(job.task):
-        raise RewardiumError(f"{folder} has {run.steps} steps; give --steps {run.steps}, another --out, or remove it")
-    return run.steps == config.steps_of(job.task)
+    return is_run(read_run(Run, folder / FIGURES), folder, wanted, config.steps_of(job.task))
 
 
 def figures_of(
@@ -173,24 +153,6 @@ def figures_of(
     )
 
 
-def read_run(file: Path) -> Run | None:
-    """Read the figures of a finished run; None where there are none.
-
-    Raises:
-        RewardiumError: When the file is something else.
-    """
-    if not file.is_file():
-        return None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return Run(**{item.name: values[item.name] for item in fields(Run)})
-    except (ValueError, KeyError, TypeError) as error:
-        raise RewardiumError(f"{file} holds no figures of a run: {error!r}; remove it to measure again") from error
-
-
 def finished_runs(out: Path) -> Iterator[Run]:
-    """Yield every finished run below a folder, whatever command made it."""
-    for file in sorted(out.glob(f"*/*/{FIGURES}")):
-        run = read_run(file)
-        if run is not None:
-            yield run
+    """Return every finished run below a folder, whatever command made it."""
+    return _training_runs.finished_runs(Run, out)

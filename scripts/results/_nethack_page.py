@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from statistics import mean
 from typing import NamedTuple
 
 from _nethack_experiment import SETTINGS, TASKS, Config, env_id, setting_named, setting_names
-from _nethack_runs import Job, Run, evaluation_command, motif_command, run_command, shown
-from _nethack_sentences import Runs, findings, spread
+from _nethack_runs import Run, evaluation_command, motif_command, run_command
+from _nethack_sentences import Runs, findings
+from _runs import bullets, paragraph, shown, spread
+from _training_runs import Job
 
 
 class Gathered(NamedTuple):
@@ -269,16 +270,3 @@ By hand:
 ```bash
 {chr(10).join(lines)}
 ```"""
-
-
-def bullets(points: Sequence[str]) -> str:
-    """Write a list."""
-    return "\n".join(
-        textwrap.fill(f"- {point}", 120, subsequent_indent="  ", break_on_hyphens=False, break_long_words=False)
-        for point in points
-    )
-
-
-def paragraph(text: str) -> str:
-    """Break a paragraph's lines."""
-    return textwrap.fill(text, 120, break_on_hyphens=False, break_long_words=False)

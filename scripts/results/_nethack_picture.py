@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from _nethack_experiment import BASELINE, COUNT_TERM, SETTINGS
-from _nethack_runs import Run, folder_of
+from _nethack_runs import Run
+from _training_runs import folder_of
 
 from rewardium.agents.report import Band, band, read_metrics, series
 from rewardium.envs.errors import MissingExtraError, RewardiumError

@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import shlex
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import _runs
+import _training_runs
 import yaml
-from _nethack_experiment import PROGRAMS, PROTOCOL, Config, env_id, protocol, setting_named, slug
+from _nethack_experiment import PROGRAMS, Config, env_id, setting_named, slug
+from _runs import write_json
+from _training_runs import FIGURES, Job, folder_of, is_run, read_run, train_and_measure
 
-from rewardium.agents.run_folder import plain, read_metrics
-from rewardium.envs.errors import RewardiumError
+from rewardium.agents.run_folder import plain
 
-SCRIPTS = Path(__file__).resolve().parents[1]
-FIGURES = "figures.json"
+PROGRAM_FILES = Path(__file__).resolve().parent / "programs"
 _LOG_LINES = 200
-_TAIL = 1_500
-_QUOTED = re.compile(r"""[^"$`\\!]*'[^"$`\\!]*""")  # what double quotes leave as it is
-
-
-class Job(NamedTuple):
-    """One run: a task, a setting and a seed."""
-
-    task: str
-    setting: str
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -93,11 +79,6 @@ def run_folder(config: Config, job: Job) -> Path:
     return folder_of(config.out, *job)
 
 
-def folder_of(out: Path, task: str, setting: str, seed: int) -> Path:
-    """Return the folder of a run below the folder of all."""
-    return out / task / f"{setting}-seed{seed}"
-
-
 def motif_folder(config: Config, task: str) -> Path:
     """Return the folder of a task's messages, preferences and reward model."""
     return config.out / task / "motif"
@@ -138,20 +119,9 @@ def run_command(config: Config, job: Job) -> list[str]:
 
 def evaluation_command(config: Config, job: Job) -> list[str]:
     """Return the command that measures a trained policy."""
-    return [
-        "scripts/evaluate_control.py", "--run", str(run_folder(config, job)), "--episodes", str(config.eval_episodes),
-        "--seed", str(config.eval_seed), "--num-envs", str(config.num_envs), "--recordings", "0",
-    ]  # fmt: skip
-
-
-def shown(command: Sequence[str]) -> str:
-    """Write a command as a user would type it.
-
-    Example:
-        >>> print(shown(["train.py", "--reward", "motif('a b')", "--env-kwargs", "{a: b}"]))
-        python train.py --reward "motif('a b')" --env-kwargs '{a: b}'
-    """
-    return " ".join(f'"{word}"' if _QUOTED.fullmatch(word) else shlex.quote(word) for word in ("python", *command))
+    return _training_runs.evaluation_command(
+        run_folder(config, job), episodes=config.eval_episodes, seed=config.eval_seed, num_envs=config.num_envs
+    )
 
 
 # Running.
@@ -170,23 +140,9 @@ def execute(command: Sequence[str], log: Path) -> float:
     Raises:
         RewardiumError: When it fails; its output is in the log.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    script, *flags = command
     # What is shown holds no path of this machine; what runs may be started from any folder.
-    here = [flag.replace(f"'{PROGRAMS}/", f"'{SCRIPTS / 'results' / 'programs'}/") for flag in flags]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TRANSFORMERS_VERBOSITY": "error"}
-    start = time.perf_counter()
-    with log.open("w", encoding="utf-8") as output:
-        output.write(f"{shown(command)}\n")
-        output.flush()
-        done = subprocess.run(
-            [sys.executable, str(SCRIPTS / Path(script).name), *here],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
-        )  # fmt: skip
-    if done.returncode != 0:
-        said = " ".join(log.read_text(encoding="utf-8", errors="replace").split("\n", 1)[1].split())
-        raise RewardiumError(f"{Path(script).name} failed with status {done.returncode}, see {log}: {said[-_TAIL:]}")
-    return time.perf_counter() - start
+    here = [word.replace(f"'{PROGRAMS}/", f"'{PROGRAM_FILES}/") for word in command]
+    return _runs.execute(command, log, really=here, environment={"TRANSFORMERS_VERBOSITY": "error"})
 
 
 def obtain_motif(config: Config, task: str) -> None:
@@ -194,7 +150,7 @@ def obtain_motif(config: Config, task: str) -> None:
     folder = motif_folder(config, task)
     if not (folder / "done.json").is_file():
         seconds = execute(motif_command(config, task), config.out / "logs" / f"{task}-motif.txt")
-        _write(folder / "done.json", {"command": motif_command(config, task), "seconds": seconds})
+        write_json(folder / "done.json", {"command": motif_command(config, task), "seconds": seconds})
 
 
 def obtain_run(config: Config, job: Job) -> None:
@@ -203,14 +159,8 @@ def obtain_run(config: Config, job: Job) -> None:
     if is_finished(config, job):
         return
     log = config.out / "logs" / f"{job.task}-{folder.name}"
-    there = folder.exists()
-    before = read_metrics(folder)
-    execute([*run_command(config, job), *(["--resume"] if there else [])], log.with_name(f"{log.name}.txt"))
-    execute(evaluation_command(config, job), log.with_name(f"{log.name}-evaluation.txt"))
-    rows = read_metrics(folder)
-    resumed = bool(before) and before[-1]["step"] < rows[-1]["step"]
-    evaluation = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    _write(folder / FIGURES, asdict(figures_of(config, job, rows, evaluation, resumed)))
+    commands = run_command(config, job), evaluation_command(config, job)
+    train_and_measure(folder, log, commands, execute, partial(figures_of, config, job))
 
 
 def is_finished(config: Config, job: Job) -> bool:
@@ -220,52 +170,8 @@ def is_finished(config: Config, job: Job) -> bool:
         RewardiumError: When its folder holds a run with another reward, or a longer one.
     """
     folder = run_folder(config, job)
-    run = read_run(folder / FIGURES)
-    if run is None:
-        return False
     wanted = setting_named(job.setting).recipe(job.task)
-    if run.recipe != wanted:
-        raise RewardiumError(
-            f"{folder} was trained with {run.recipe}, not {wanted}; choose another --out, or remove it"
-        )
-    if run.steps > config.steps_of(job.task):
-        raise RewardiumError(f"{folder} has {run.steps} steps; give --steps {run.steps}, another --out, or remove it")
-    return run.steps == config.steps_of(job.task)
-
-
-def keep_protocol(config: Config) -> None:
-    """Write what all runs below ``--out`` share, or see that it is still the same.
-
-    Raises:
-        RewardiumError: When runs there were made in another way.
-    """
-    there, now = read_protocol(config.out), json.loads(json.dumps(plain(protocol(config))))
-    if there is None:
-        _write(config.out / "experiment.json", now)
-        return
-    other = [
-        f"{name} was {there.get(name)!r} and is {now[name]!r}" for name in PROTOCOL if there.get(name) != now[name]
-    ]
-    if other:
-        raise RewardiumError(
-            f"the runs in {config.out} were made in another way: {'; '.join(other)}. Choose another --out"
-        )
-
-
-def read_protocol(out: Path) -> dict[str, Any] | None:
-    """Return what the runs below a folder share; None where there are none yet."""
-    file = out / "experiment.json"
-    if not file.is_file():
-        return None
-    there: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return there
-
-
-def _write(file: Path, value: Mapping[str, Any]) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f"{file.name}.unfinished")
-    unfinished.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
-    unfinished.replace(file)
+    return is_run(read_run(Run, folder / FIGURES), folder, wanted, config.steps_of(job.task))
 
 
 # What a run came to.
@@ -356,24 +262,6 @@ def judge_figure(row: Mapping[str, Any], figure: str) -> float | None:
 # Reading what is there.
 
 
-def read_run(file: Path) -> Run | None:
-    """Read the figures of a finished run; None where there are none.
-
-    Raises:
-        RewardiumError: When the file is something else.
-    """
-    if not file.is_file():
-        return None
-    try:
-        values = json.loads(file.read_text(encoding="utf-8"))
-        return Run(**{item.name: values[item.name] for item in fields(Run)})
-    except (ValueError, KeyError, TypeError) as error:
-        raise RewardiumError(f"{file} holds no figures of a run: {error!r}; remove it to measure again") from error
-
-
 def finished_runs(out: Path) -> Iterator[Run]:
-    """Yield every finished run below a folder, whatever command made it."""
-    for file in sorted(out.glob(f"*/*/{FIGURES}")):
-        run = read_run(file)
-        if run is not None:
-            yield run
+    """Return every finished run below a folder, whatever command made it."""
+    return _training_runs.finished_runs(Run, out)

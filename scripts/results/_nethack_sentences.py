@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from statistics import mean, stdev
+from statistics import mean
 from typing import Literal
 
 from _nethack_experiment import BASELINE, COUNT_TERM
 from _nethack_runs import Run
+from _runs import spread
 
 Runs = Mapping[str, Sequence[Run]]
 """By setting, the runs of one task, by seed."""
@@ -49,20 +50,6 @@ def verdict(differences: Sequence[float]) -> Verdict:
     if all(difference > 0 for difference in differences):
         return "higher"
     return "lower" if all(difference < 0 for difference in differences) else "null"
-
-
-def spread(values: Sequence[float | None], form: str = "{:.1%}", *, sign: str = "") -> str:
-    """Write mean and standard deviation (n - 1) of what there is, and of how many where some have none.
-
-    Example:
-        >>> spread([0.5, 0.7]), spread([1.0]), spread([1200.0, None], "{:,.0f}"), spread([None])
-        ('60.0% ± 14.1%', '100.0%', '1,200 (1 of 2)', '-')
-    """
-    known = [value for value in values if value is not None]
-    if not known:
-        return "-"
-    of_all = f" ({len(known)} of {len(values)})" if len(known) < len(values) else ""
-    return form.format(mean(known)) + (f" ± {form.format(stdev(known))}" if len(known) > 1 else "") + of_all
 
 
 def findings(tasks: Mapping[str, Runs], judge: str) -> list[str]:

@@ -12,12 +12,13 @@ import textwrap
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from _progress import progress_bars
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from rewardium.agents.run_folder import plain
 from rewardium.envs.errors import RewardiumError
@@ -27,6 +28,17 @@ _TAIL = 1_500
 _QUOTED = re.compile(r"""[^"$`\\!]*'[^"$`\\!]*""")  # what double quotes leave as it is
 
 Job = TypeVar("Job")
+
+
+class HasFolder(Protocol):
+    """A config of an experiment, whose runs are below one folder."""
+
+    @property
+    def out(self) -> Path:
+        """The folder of all runs."""
+
+
+Experiment = TypeVar("Experiment", bound=HasFolder)
 
 
 def shown(command: Sequence[str]) -> str:
@@ -39,12 +51,20 @@ def shown(command: Sequence[str]) -> str:
     return " ".join(f'"{word}"' if _QUOTED.fullmatch(word) else shlex.quote(word) for word in ("python", *command))
 
 
-def execute(command: Sequence[str], log: Path) -> float:
+def execute(
+    command: Sequence[str],
+    log: Path,
+    *,
+    really: Sequence[str] | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> float:
     """Run a script with one thread, and return its seconds.
 
     Args:
-        command: The script and its flags, with paths as they are seen from here.
+        command: The script and its flags, as they are shown at the beginning of the log.
         log: Where its output goes.
+        really: What is run in place of what is shown, where that holds no path of this machine; by default the same.
+        environment: Variables that the script gets beside those of this process.
 
     Returns:
         Seconds on the clock.
@@ -53,15 +73,15 @@ def execute(command: Sequence[str], log: Path) -> float:
         RewardiumError: When it fails; its output is in the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    script, *flags = command
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    script, *flags = command if really is None else really
+    variables = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", **(environment or {})}
     start = time.perf_counter()
     with log.open("w", encoding="utf-8") as output:
         output.write(f"{shown(command)}\n")
         output.flush()
         done = subprocess.run(
             [sys.executable, str(SCRIPTS / Path(script).name), *flags],
-            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment,
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=variables,
         )  # fmt: skip
     if done.returncode != 0:
         said = " ".join(log.read_text(encoding="utf-8", errors="replace").split("\n", 1)[1].split())
@@ -101,30 +121,62 @@ def keep_protocol(out: Path, shared: Mapping[str, Any]) -> None:
         raise RewardiumError(f"the runs in {out} were made in another way: {'; '.join(other)}. Choose another --out")
 
 
-def run_all(jobs: Sequence[Job], run: Callable[[Job], None], at_a_time: int, console: Console) -> list[str]:
+def with_protocol(config: Experiment, names: Sequence[str]) -> Experiment:
+    """Return a config with what the runs below its folder share.
+
+    Args:
+        config: A dataclass with the folder as ``out``.
+        names: The fields that they share.
+
+    Returns:
+        The config.
+
+    Raises:
+        RewardiumError: When there are no runs.
+    """
+    there = read_protocol(config.out)
+    if there is None:
+        raise RewardiumError(f"{config.out} holds no runs of this experiment")
+    changes: dict[str, Any] = {name: there[name] for name in names}
+    return replace(config, **changes)  # type: ignore[type-var]
+
+
+def run_all(
+    jobs: Sequence[Job],
+    run: Callable[[Job], None],
+    at_a_time: int,
+    console: Console,
+    *,
+    name: Callable[[Job], str] = str,
+    title: str = "runs",
+    survived: type[Exception] = RewardiumError,
+) -> list[str]:
     """Do jobs, some at a time, with a progress bar.
 
     Args:
         jobs: What to do, in this order.
-        run: Does one; a ``RewardiumError`` is that job's failure and keeps no other from running.
+        run: Does one.
         at_a_time: How many.
         console: Where to tell.
+        name: How a job is called.
+        title: What stands before the bar.
+        survived: Errors that are the failure of one job, and keep no other from running.
 
     Returns:
         What failed, in words.
     """
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     failures: list[str] = []
-    with Progress(*columns, console=console) as progress, ThreadPoolExecutor(at_a_time) as threads:
-        bar = progress.add_task("runs", total=len(jobs))
+    bars = progress_bars(console, elapsed=True, status=None)
+    with bars as progress, ThreadPoolExecutor(at_a_time) as threads:
+        bar = progress.add_task(title, total=len(jobs))
         waiting: dict[Future[None], Job] = {threads.submit(run, job): job for job in jobs}
         try:
             for future in as_completed(waiting):
                 error = future.exception()
-                if error is not None and not isinstance(error, RewardiumError):
+                if error is not None and not isinstance(error, survived):
                     raise error
                 if error is not None:
-                    failures.append(f"{waiting[future]}: {error}")
+                    failures.append(f"{name(waiting[future])}: {error}")
                     progress.console.print(f"failed: {failures[-1]}", style="red", markup=False)
                 progress.advance(bar)
         except BaseException:

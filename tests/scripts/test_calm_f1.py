@@ -33,6 +33,11 @@ def script() -> ModuleType:
     close_shared_annotators()
 
 
+@pytest.fixture(scope="module")
+def pages(script) -> ModuleType:
+    return sys.modules["_calm_f1_page"]
+
+
 def config(script, tmp_path, **kwargs):
     return script.Config(**{"runs": tmp_path, "subgoals": SUBGOALS, "seeds": (0,), "transitions": 8, **kwargs})
 
@@ -118,7 +123,7 @@ def test_noise_keeps_its_rates(script):
     assert np.mean(script.random_verdicts(10_000, 0.2, rng)) == pytest.approx(0.2, abs=0.02)
 
 
-def test_rows_by_hand(script, tmp_path, steps):
+def test_rows_by_hand(script, pages, tmp_path, steps):
     truths = {KEY: [True] + [False] * 7, DOOR: [False, True, True, True, False, False, False, False]}
     verdicts = {KEY: [1.0] + [0.0] * 7, DOOR: [0.0, 1.0, 1.0, 0.0, 1.0, None, 0.0, 0.0]}
     key, door, together = script.rows_of(
@@ -134,31 +139,31 @@ def test_rows_by_hand(script, tmp_path, steps):
     assert together.counts == key.counts + door.counts
     low, high = door.intervals["f1"]
     assert 0.0 <= low <= door.counts.f1 <= high <= 1.0
-    assert script.cells(door)[-1] == "1 of 8"
+    assert pages.cells(door)[-1] == "1 of 8"
 
 
-def test_the_page_says_what_silence_costs(script, tmp_path, steps):
+def test_the_page_says_what_silence_costs(script, pages, tmp_path, steps):
     settings = config(script, tmp_path, bootstrap=50)
-    lines = script.silence(settings, steps, steps)
+    lines = pages.silence(settings, steps, steps)
     assert lines == [[KEY, "1 of 8", "0.1250", "0.0%"], [DOOR, "3 of 8", "0.3750", "33.3%"]]
     page = script.report(settings, steps, steps, [])
     assert "62.5% of all collected steps" in page
     assert "scripted:keyword?error=0.1" in page
 
 
-def test_texts_that_come_often(script, tmp_path, steps):
-    assert script.repeats(config(script, tmp_path), steps) == [
+def test_texts_that_come_often(script, pages, tmp_path, steps):
+    assert pages.repeats(config(script, tmp_path), steps) == [
         ["message", "6", "3"],
         ["crop", "6", "3"],
         ["caption", "7", "2"],
     ]
 
 
-def test_numbers_that_are_not_defined_are_no_zeros(script, tmp_path, steps):
+def test_numbers_that_are_not_defined_are_no_zeros(script, pages, tmp_path, steps):
     rows = script.rows_of(
         config(script, tmp_path, bootstrap=10), "judge", "", steps, {KEY: [False] * 8}, {KEY: [None] * 8}, {KEY: 0.0}
     )
-    assert script.cells(rows[0]) == ["judge", "-", KEY, "-", "-", "-", "-", "-", "8 of 8"]
+    assert pages.cells(rows[0]) == ["judge", "-", KEY, "-", "-", "-", "-", "-", "8 of 8"]
     assert json.dumps(script.result_of(config(script, tmp_path), steps, steps, rows))
 
 
@@ -251,9 +256,9 @@ def test_the_page_has_its_figures_from_the_rows(script, tmp_path, steps):
     assert "- `scripted:b`, shown the message: no verdict." in page
 
 
-def test_the_command_on_the_page_holds_what_is_not_the_default(script, tmp_path):
+def test_the_command_on_the_page_holds_what_is_not_the_default(script, pages, tmp_path):
     settings = script.Config(runs=tmp_path, judge=("a", "b?c=1"), resume=True, changed_only=True, seeds=(1, 2))
-    assert script.command_of(settings) == (
+    assert pages.command_of(settings) == (
         "python scripts/calm_f1.py \\\n    --judge a 'b?c=1' \\\n    --seeds 1 2 \\\n    --changed-only"
     )
-    assert script.command_of(script.Config()) == "python scripts/calm_f1.py"
+    assert pages.command_of(script.Config()) == "python scripts/calm_f1.py"

@@ -201,7 +201,7 @@ def test_tasks_may_be_named_by_their_ids(experiment) -> None:
 def test_a_finished_run_is_not_run_again(parts, experiment, run, tmp_path) -> None:
     config, job = experiment.Config(out=tmp_path, steps=1_000), parts.Job("KeyRoom-S5", "sparse", 0)
     assert not parts.is_finished(config, job)
-    parts._write(parts.run_folder(config, job) / "figures.json", dataclasses.asdict(run()))
+    parts.write_json(parts.run_folder(config, job) / "figures.json", dataclasses.asdict(run()))
     assert parts.is_finished(config, job)
     parts.obtain_run(config, job)  # does nothing
     assert not parts.is_finished(dataclasses.replace(config, steps=2_000), job)
@@ -212,7 +212,7 @@ def test_a_finished_run_is_not_run_again(parts, experiment, run, tmp_path) -> No
 def test_a_run_on_another_reward_is_not_taken_for_this_one(parts, experiment, run, tmp_path) -> None:
     config, job = experiment.Config(out=tmp_path, steps=1_000), parts.Job("KeyRoom-S5", "sparse", 0)
     other = dataclasses.replace(run(), recipe="2.0 * extrinsic")
-    parts._write(parts.run_folder(config, job) / "figures.json", dataclasses.asdict(other))
+    parts.write_json(parts.run_folder(config, job) / "figures.json", dataclasses.asdict(other))
     with pytest.raises(RewardiumError, match=r"2\.0 \* extrinsic"):
         parts.is_finished(config, job)
     (parts.run_folder(config, job) / "figures.json").write_text("[1]")
@@ -238,20 +238,23 @@ def test_a_run_that_was_stopped_goes_on(parts, experiment, monkeypatch, tmp_path
     parts.obtain_run(config, job)
     assert [Path(command[0]).name for command in commands] == ["train_control.py", "evaluate_control.py"]
     assert "--resume" in commands[0]
-    run = parts.read_run(folder / "figures.json")
+    run = parts.read_run(parts.Run, folder / "figures.json")
     assert (run.success, run.steps_per_second, run.resumed) == (0.25, 25.0, resumed)
     parts.obtain_run(config, job)
     assert len(commands) == 2
 
 
-def test_runs_below_one_folder_share_judge_and_settings(parts, experiment, script, tmp_path) -> None:
+def test_runs_below_one_folder_share_judge_and_settings(experiment, script, tmp_path) -> None:
     config = experiment.Config(out=tmp_path, algorithm_kwargs={"n_steps": 64})
     with pytest.raises(RewardiumError, match="no runs"):
         script.as_it_was_run(config)
-    parts.keep_protocol(config)
-    parts.keep_protocol(dataclasses.replace(config, tasks=("KeyHalls",), seeds=(7,), steps=5, jobs=1))
+    script.keep_protocol(config.out, experiment.protocol(config))
+    other = dataclasses.replace(config, tasks=("KeyHalls",), seeds=(7,), steps=5, jobs=1)
+    script.keep_protocol(config.out, experiment.protocol(other))
     with pytest.raises(RewardiumError, match="judge was 'scripted:keyword"):
-        parts.keep_protocol(dataclasses.replace(config, judge="http://127.0.0.1:8000/v1"))
+        script.keep_protocol(
+            config.out, experiment.protocol(dataclasses.replace(config, judge="http://127.0.0.1:8000/v1"))
+        )
     assert script.as_it_was_run(experiment.Config(out=tmp_path)) == config
 
 
@@ -264,13 +267,13 @@ def test_each_judge_has_its_own_labels(parts, experiment) -> None:
     assert {character for character in one if not character.isalnum()} <= set("-.")
 
 
-def test_commands_are_shown_as_a_shell_reads_them(parts, experiment) -> None:
+def test_commands_are_shown_as_a_shell_reads_them(parts, pages, experiment) -> None:
     config = experiment.Config(algorithm_kwargs={"n_steps": 64, "learning_rate": 1e-3})
     for setting in experiment.SETTINGS:
         command = parts.run_command(config, parts.Job("KeyRiver", setting.name, 3))
-        assert shlex.split(parts.shown(command)) == ["python", *command]
+        assert shlex.split(pages.shown(command)) == ["python", *command]
     tricky = ["a.py", "it's $HOME", 'say "hi"', "b`c`", "a'b\\"]
-    assert shlex.split(parts.shown(tricky))[1:] == tricky
+    assert shlex.split(pages.shown(tricky))[1:] == tricky
 
 
 def test_a_failure_is_told_with_its_log(parts, tmp_path) -> None:
@@ -297,7 +300,7 @@ def test_one_failure_keeps_no_other_run_from_running(script, experiment, monkeyp
     monkeypatch.setattr(script, "obtain_motif", no_model)
     settings = ("sparse", "motif", "rnd")
     config = experiment.Config(tasks=("KeyHalls",), settings=settings, seeds=(0,), out=tmp_path, jobs=1)
-    failures = script.run_all(config, Console(quiet=True))
+    failures = script.make_all(config, Console(quiet=True))
     assert done == ["sparse", "rnd"]
     assert sorted(failures) == ["KeyHalls motif's model: no judge", "KeyHalls sparse seed 0: broken"]
 
@@ -464,7 +467,7 @@ def test_the_plan_names_what_is_missing(script, parts, experiment, run, tmp_path
     config = experiment.Config(tasks=("KeyRoom-S5",), settings=("sparse", "motif"), seeds=(0, 1), out=tmp_path, steps=9)
     done = run("sparse", 0, steps=9, steps_per_second=3.0)
     folder = parts.run_folder(config, parts.Job("KeyRoom-S5", "sparse", 0))
-    parts._write(folder / "figures.json", dataclasses.asdict(done))
+    parts.write_json(folder / "figures.json", dataclasses.asdict(done))
     console = Console(record=True, width=120, file=io.StringIO())
     script.show_plan(config, console)
     text = console.export_text()

@@ -26,6 +26,16 @@ def script() -> ModuleType:
     return module
 
 
+@pytest.fixture(scope="module")
+def experiment(script) -> ModuleType:
+    return sys.modules["_tool_use_experiment"]
+
+
+@pytest.fixture(scope="module")
+def pages(script) -> ModuleType:
+    return sys.modules["_tool_use_page"]
+
+
 def figures(greedy: float, sampled: float | None = None, cost: float | None = 1.5) -> dict:
     sampled = greedy if sampled is None else sampled
     return {
@@ -37,20 +47,20 @@ def figures(greedy: float, sampled: float | None = None, cost: float | None = 1.
     }
 
 
-def test_every_setting_has_a_reward_and_the_sparse_one_is_first(script) -> None:
-    assert script.SETTINGS[0] == ("sparse", "extrinsic", "episode")
-    for setting in script.SETTINGS:
+def test_every_setting_has_a_reward_and_the_sparse_one_is_first(experiment) -> None:
+    assert experiment.SETTINGS[0] == ("sparse", "extrinsic", "episode")
+    for setting in experiment.SETTINGS:
         assert rewards.parse(setting.reward)
         assert setting.credit in ("episode", "turn")
-    flat = {setting.reward for setting in script.SETTINGS if setting.name.startswith("flat")}
+    flat = {setting.reward for setting in experiment.SETTINGS if setting.name.startswith("flat")}
     assert len(flat) == 1
 
 
-def test_differences_that_the_seeds_do_not_agree_on_are_null_results(script) -> None:
+def test_differences_that_the_seeds_do_not_agree_on_are_null_results(pages) -> None:
     after = {"a": [figures(0.9), figures(0.8)], "b": [figures(0.7), figures(0.9)], "c": [figures(0.6), figures(0.7)]}
-    assert "null result" in script.comparison("a", "b", after)
-    assert "better in every seed; by seed +30.0, +10.0" in script.comparison("a", "c", after)
-    assert "worse in every seed" in script.comparison("c", "a", after)
+    assert "null result" in pages.comparison("a", "b", after)
+    assert "better in every seed; by seed +30.0, +10.0" in pages.comparison("a", "c", after)
+    assert "worse in every seed" in pages.comparison("c", "a", after)
 
 
 def test_the_page_names_the_best_what_was_left_out_and_the_commands(script, tmp_path) -> None:
@@ -116,10 +126,10 @@ def test_each_comparison_leaves_the_part_of_the_other_as_it_is(
     assert page.read_text() == text
 
 
-def test_every_template_of_two_turns_is_in_the_mixture(script) -> None:
+def test_every_template_of_two_turns_is_in_the_mixture(script, experiment) -> None:
     from rewardium.agents.llm.pupils import PUPILS
 
-    assert set(script.TEMPLATES) == set(PUPILS)
+    assert set(experiment.TEMPLATES) == set(PUPILS)
     assert script.chosen_tasks(["two-turn"]) == ("two-turn", [])
     script.check(script.CONFIGS["two-turn"])
 
@@ -132,20 +142,20 @@ def test_what_cannot_be_run_is_refused(script, change: dict) -> None:
         script.check(dataclasses.replace(script.Config(), **change))
 
 
-def test_a_finished_run_is_not_run_again_and_another_one_is_refused(script, tmp_path) -> None:
+def test_a_finished_run_is_not_run_again_and_another_one_is_refused(script, experiment, tmp_path) -> None:
     config = script.Config(out=tmp_path)
-    folder = script.run_folder(config, script.SETTINGS[0], 0)
-    command = script.run_command(config, script.SETTINGS[0], 0)
+    folder = script.run_folder(config, experiment.SETTINGS[0], 0)
+    command = script.run_command(config, experiment.SETTINGS[0], 0)
     assert not script.is_finished(folder, command)
     folder.mkdir()
     (folder / "figures.json").write_text(json.dumps({"command": command}))
     assert script.is_finished(folder, command)
-    script.obtain_run(config, script.SETTINGS[0], 0)
+    script.obtain_run(config, experiment.SETTINGS[0], 0)
     for change in ({"updates": config.updates - 1}, {"prompts_per_update": 8}):
         with pytest.raises(RewardiumError, match="other settings"):
-            script.obtain_run(dataclasses.replace(config, **change), script.SETTINGS[0], 0)
+            script.obtain_run(dataclasses.replace(config, **change), experiment.SETTINGS[0], 0)
     more = dataclasses.replace(config, updates=config.updates + 1)
-    assert not script.is_finished(folder, script.run_command(more, script.SETTINGS[0], 0))
+    assert not script.is_finished(folder, script.run_command(more, experiment.SETTINGS[0], 0))
 
 
 def test_a_failure_is_told_with_its_log(script, tmp_path) -> None:
