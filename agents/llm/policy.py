@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlparse
 
 import torch
 from torch import Tensor, nn
 
 from rewardium.envs.errors import MissingExtraError, RewardiumError
-from rewardium.rewards.models.loading import ONE_AT_A_TIME
+from rewardium.rewards.models.loading import ONE_AT_A_TIME, hub_can_be_asked
 
 DtypeName = Literal["float32", "bfloat16", "auto"]
 
@@ -238,24 +235,11 @@ def _load_model(name: str, dtype: torch.dtype, attention: str) -> Any:
                 attn_implementation=attention,
                 use_safetensors=True,
                 trust_remote_code=False,
-                local_files_only=not _hub_can_be_asked(),
+                local_files_only=not hub_can_be_asked(),
             )
     except (OSError, ValueError, KeyError, ImportError) as error:
         hint = "" if Path(name).is_dir() else " (it is no folder here, and the model hub did not give it)"
         raise RewardiumError(f"cannot load the model {name!r}{hint}: {str(error).strip().splitlines()[0]}") from error
-
-
-def _hub_can_be_asked() -> bool:
-    """Say whether the hub's name resolves, so that without a network a wrong name fails at once, not in a minute."""
-    from huggingface_hub import constants
-
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True  # the proxy resolves names
-    try:
-        socket.getaddrinfo(urlparse(constants.ENDPOINT).hostname, 443)
-    except OSError:
-        return False
-    return not constants.HF_HUB_OFFLINE
 
 
 def _has_tokenizer(folder: Path) -> bool:
@@ -270,7 +254,7 @@ def _load_tokenizer(name: str) -> Any:
             f"the model {name!r} has no tokenizer: none of {', '.join(TOKENIZER_FILES)} is in its folder"
         )
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=not _hub_can_be_asked())
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False, local_files_only=not hub_can_be_asked())
     except (OSError, ValueError, KeyError, ImportError) as error:
         raise RewardiumError(f"cannot load the tokenizer of {name!r}: {str(error).strip().splitlines()[0]}") from error
 

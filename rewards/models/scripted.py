@@ -75,7 +75,8 @@ def rule_names() -> list[str]:
         >>> {"dead", "keyword", "nonsense"} <= set(rule_names())
         True
     """
-    importlib.import_module("rewardium.rewards.models.rules")  # not at the top: its rules register here
+    for module in ("rules", "text_rules"):  # not at the top: their rules register here
+        importlib.import_module(f"rewardium.rewards.models.{module}")
     return sorted(_RULES)
 
 
@@ -87,8 +88,8 @@ class ScriptedJudge:
     that a repeated question gets the same answer, in every process.
 
     Args:
-        rule: The rule's name: ``"keyword"`` knows the shipped questions about NetHack; ``"nonsense"`` never gives an
-            allowed answer; ``"dead"`` cannot be reached. ``scripted_rule`` adds others.
+        rule: The rule's name: ``"keyword"`` knows the shipped questions about NetHack, ``"grader"`` those about texts;
+            ``"nonsense"`` never gives an allowed answer; ``"dead"`` cannot be reached. ``scripted_rule`` adds others.
         error: The share of prompts that get a wrong answer, in [0, 1].
         delay: Seconds that a batch takes.
         seed: Picks the prompts that get a wrong answer.

@@ -31,7 +31,7 @@ def test_missing_folder_is_one_clear_error(name):
 @pytest.mark.parametrize("name", ["nobody/nothing", "nothing"])
 def test_unreachable_hub_is_one_clear_error(monkeypatch, name):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("rewardium.agents.llm.policy._hub_can_be_asked", lambda: False)
+    monkeypatch.setattr("rewardium.agents.llm.policy.hub_can_be_asked", lambda: False)
     with pytest.raises(RewardiumError, match=rf"cannot load the model '{name}'.*hub did not give it"):
         load_policy(name)
 
