@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import tyro
 import yaml
+from _command import run_command_line
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -95,13 +95,7 @@ class Config:
 def main() -> int:
     """Read the command line, train, and return the exit status."""
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    config = tyro.cli(Config, description=__doc__)
-    console = Console()
-    try:
-        return run(config, console)
-    except RewardiumError as error:
-        console.print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        return 1
+    return run_command_line(Config, run, __doc__)
 
 
 def run(config: Config, console: Console) -> int:

@@ -26,7 +26,7 @@ from rewardium.rewards.learning.model_folder import (
     version_of,
 )
 from rewardium.rewards.learning.text_encoding import Encoded, batches_by_length, encode
-from rewardium.rewards.models.loading import ONE_AT_A_TIME
+from rewardium.rewards.models.loading import ONE_AT_A_TIME, first_line, safe_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -434,14 +434,13 @@ def _load(name: str, kind: Any, dtype: str, *, tokens: bool) -> tuple[Any, Any]:
     if looks_like_path and not (Path(name).expanduser() / "config.json").is_file():
         raise RewardiumError(f"cannot load the model {name!r}: there is no such folder with a config.json")
     name = str(Path(name).expanduser()) if looks_like_path else name
-    safely = {"trust_remote_code": False, "local_files_only": Path(name).is_dir()}
+    safely = safe_settings(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(name, **safely) if tokens else None
         with ONE_AT_A_TIME:
             model = kind.from_pretrained(name, dtype=_dtype(dtype), use_safetensors=True, **safely)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, TypeError, _safetensor_error()) as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise RewardiumError(f"cannot load the model {name!r}: {said}") from error
+        raise RewardiumError(f"cannot load the model {name!r}: {first_line(error)}") from error
     if tokens and not getattr(tokenizer, "is_fast", False):
         raise RewardiumError(f"the tokenizer of {name!r} is not a fast one, which says where tokens stand in a text")
     return model, tokenizer

@@ -17,6 +17,7 @@ from rewardium.rewards.models.after_fork import renew_after_fork
 from rewardium.rewards.models.frame_judge import ImageQuestion, Probabilities
 from rewardium.rewards.models.judge import JudgeError
 from rewardium.rewards.models.loading import (
+    ONE_AT_A_TIME,
     check_folder,
     device_and_dtype,
     first_line,
@@ -195,7 +196,8 @@ def _load(name: str, device: str | None, dtype: str | None) -> _Loaded:
     safely = safe_settings(name)
     try:
         processor = AutoProcessor.from_pretrained(name, **safely)
-        model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype, use_safetensors=True, **safely)
+        with ONE_AT_A_TIME:
+            model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype, use_safetensors=True, **safely)
         model = model.to(device).eval()
     except Exception as error:  # what a damaged folder or a lost connection raises there has no common type
         raise RewardiumError(f"cannot load the vision-language model {name!r}: {first_line(error)}") from error

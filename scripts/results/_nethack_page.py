@@ -110,7 +110,8 @@ LEGEND = """\
 - *Success*: held-out episodes that the trained policy solves, the same episodes for all; mean and standard deviation
   (n - 1) over seeds.
 - *To 80%*: training until 80% of the last 100 episodes were solved; where not all seeds got there, the mean of those
-  that did. Seconds are on the clock, with several runs at a time, waiting for the judge included.
+  that did. Seconds are on the clock, waiting for the judge included; they and the steps a second were taken while the
+  machine did other work, more of it beside some runs than beside others, so that they do not rank the settings.
 - *Farmed*: of the steps that were paid something beside the task's own reward, those whose message had been paid before
   in the same episode, and the share of that reward that they got; over the second half of training. A dash where a
   reward does not go by messages.
