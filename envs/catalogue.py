@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 
-_IMPLEMENTED: dict[str, dict[str, None]] = {}
+_IMPLEMENTED: dict[str, set[str]] = {}
 T = TypeVar("T", bound=Callable[..., object])
 
 
@@ -92,7 +92,7 @@ def record(what: str, keys: Iterable[str]) -> None:
     if isinstance(keys, str):
         raise RewardiumError(f"{what}: papers must be a tuple of keys, got {keys!r}")
     for key in keys:
-        _IMPLEMENTED.setdefault(paper_named(key).key, {})[what] = None
+        _IMPLEMENTED.setdefault(paper_named(key).key, set()).add(what)
 
 
 def implements(*keys: str, what: str | None = None) -> Callable[[T], T]:
@@ -117,5 +117,5 @@ def implements(*keys: str, what: str | None = None) -> Callable[[T], T]:
 
 
 def implementations() -> Mapping[str, tuple[str, ...]]:
-    """Return what implements each paper, by its key, as far as the modules that say so have been imported."""
-    return {key: tuple(what) for key, what in _IMPLEMENTED.items()}
+    """Return what implements each paper, by its key and sorted, of the modules that have been imported."""
+    return {key: tuple(sorted(what)) for key, what in _IMPLEMENTED.items()}

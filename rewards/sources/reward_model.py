@@ -9,6 +9,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
+import numpy as np
+
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.learning.preference_data.contexts import with_principles, with_reference
@@ -131,8 +133,6 @@ class RewardModelSource(RewardSource):
         return Score.of([None if pair is None else score[pair] for pair in asked], reasons=reasons)
 
     def _scaled(self, scores: Any) -> Any:
-        import numpy as np
-
         if self.scale == "standard":
             mean, deviation = self._loaded.scale
             return (scores - mean) / deviation
@@ -182,7 +182,9 @@ def _segments(response: str, parts: Sequence[tuple[int, int, float]]) -> tuple[f
         if end:
             known, so_far = merged.get(end, (start, 0.0))
             merged[end] = (min(known, start, end - 1), so_far + value)
-    return total, tuple(Segment(start, end, value) for end, (start, value) in sorted(merged.items()))
+    # Rewards are float32, and digits below that depend on what else was in the model's batch.
+    segments = tuple(Segment(start, end, float(np.float32(value))) for end, (start, value) in sorted(merged.items()))
+    return (sum(segment.value for segment in segments) if segments else total), segments
 
 
 @cache

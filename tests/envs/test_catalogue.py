@@ -37,7 +37,7 @@ def test_what_implements_a_paper_is_known_by_its_first_key():
     record("reward one", ("B70", "A1"))
     record("reward one", ("A7",))
     record("objective two", ("A7",))
-    assert implementations() == {"A7": ("reward one", "objective two"), "A1": ("reward one",)}
+    assert implementations() == {"A7": ("objective two", "reward one"), "A1": ("reward one",)}
 
 
 def test_a_class_or_function_says_what_it_implements():

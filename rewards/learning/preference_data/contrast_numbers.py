@@ -29,7 +29,7 @@ class ContrastNumbers:
     Example:
         >>> rows = [Comparison.of("2+2=", ["2+2 is 4", "no idea"], scores=[1, 0])]
         >>> [pair.responses for pair in ContrastNumbers(copies=1, largest=1, seed=1)(rows)]
-        [('2+2 is 4', '2+2 is 3')]
+        [('2+2 is 4', '2+2 is 5')]
     """
 
     copies: int = 1

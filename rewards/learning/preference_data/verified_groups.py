@@ -27,7 +27,7 @@ class VerifiedGroups:
     Example:
         >>> rows = [Comparison.of("2+2=", ["5", "4", "6", "7"], scores=[0, 1, 0, 0])]
         >>> VerifiedGroups(responses=3)(rows)[0].scores
-        (0.0, 1.0, 0.0)
+        (1.0, 0.0, 0.0)
     """
 
     responses: int = 6
