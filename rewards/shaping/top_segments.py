@@ -35,7 +35,8 @@ def top_values(values: FloatArray, threshold: float = 0.6, most: int = 15) -> Fl
         return np.zeros(len(values), dtype=np.float64)
     scaled = (values - values.min()) / (values.max() - values.min())
     kept = np.zeros(len(values), dtype=np.bool_)
-    kept[np.argsort(-scaled, kind="stable")[:most]] = True
+    # By the values themselves: of two that hardly differ, both may be scaled to the same number.
+    kept[np.argsort(-values, kind="stable")[:most]] = True
     return np.where(kept & (scaled > threshold), scaled, 0.0)
 
 
