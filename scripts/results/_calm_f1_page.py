@@ -267,9 +267,9 @@ def trained_judge_note(config: Config) -> list[str]:
     if not any("judges/game" in judge for judge in config.judge):
         return []
     return [
-        "That the [small judge](game_judge.md) understands anything: it was taught this question on whole captions, "
-        "some from these very rooms, labelled by a table of sentences. A text of another form, such as the bare "
-        "message, and sentences that the table lacks are new to it."
+        "That the [small judge](game_judge.md) understands anything: it was taught this question on messages "
+        "and captions, some from these very rooms, labelled by a table of sentences. Sentences that the table lacks are "
+        "new to it."
     ]
 
 
