@@ -47,7 +47,7 @@ class Config:
     """The environments whose bodies and sentences it learns."""
 
     states: int = 1000
-    """Random states of each task."""
+    """States of each task: half drawn at random, half those that random or held actions lead to."""
 
     held_out: float = 0.15
     """The share of states that it does not learn from, but is measured on."""

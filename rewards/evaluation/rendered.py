@@ -18,6 +18,9 @@ from rewardium.rewards.evaluation.states import batch_of_states
 
 Array = NDArray[np.float64]
 
+CHANGE_OF_ACTION = 0.25
+"""How likely a state's player takes another action at a step, where it does not hold one."""
+
 
 @dataclass(frozen=True)
 class RenderedStates:
@@ -86,6 +89,48 @@ def reached_states(env: gym.Env[Any, Any], number: int, seed: int = 0) -> tuple[
         base.step(base.action_space.sample())
         reached.append((base.data.qpos.copy(), base.data.qvel.copy()))
     return np.stack([pair[0] for pair in reached]), np.stack([pair[1] for pair in reached])
+
+
+def played_states(env: gym.Env[Any, Any], number: int, seed: int = 0, longest: int = 20) -> tuple[Array, Array]:
+    """Draw states that a policy brings about: half begin as an episode does, half anywhere, and then it acts.
+
+    A policy in training often holds some joints at their limits, which leads to places where no state drawn joint by
+    joint is: every other one holds one action of -1 and 1 throughout, the others change theirs now and then.
+
+    Args:
+        env: From ``make_rendered``.
+        number: How many, B.
+        seed: Fixes states and actions.
+        longest: The most steps that are taken; each count up to it is as likely.
+
+    Returns:
+        Positions float64 [B, nq] and velocities float64 [B, nv].
+
+    Raises:
+        RewardiumError: When there would be no state, or no step.
+    """
+    from rewardium.envs.mujoco.states import set_state, task_env
+
+    if min(number, longest) < 1:
+        raise RewardiumError(f"number and longest must be at least 1, got {number} and {longest}")
+    base, generator = task_env(env), np.random.default_rng(seed)
+    base.reset(seed=seed)
+    reached = []
+    for row in range(number):
+        set_state(env, *(base.draw_start(generator) if row % 2 else base.draw_state(generator)))
+        holds = row % 4 < 2
+        action = _extreme_action(base.action_space, generator)
+        for _ in range(generator.integers(1, longest + 1)):
+            if not holds and generator.random() < CHANGE_OF_ACTION:
+                action = generator.uniform(base.action_space.low, base.action_space.high)
+            base.step(action)
+        reached.append((base.data.qpos.copy(), base.data.qvel.copy()))
+    return np.stack([pair[0] for pair in reached]), np.stack([pair[1] for pair in reached])
+
+
+def _extreme_action(space: gym.Space[Any], generator: np.random.Generator) -> NDArray[Any]:
+    low, high = space.low, space.high  # type: ignore[attr-defined]
+    return np.where(generator.random(low.shape) < 0.5, low, high)
 
 
 def render_states(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
-from rewardium.rewards.evaluation.rendered import make_rendered, render_states
+from rewardium.rewards.evaluation.rendered import make_rendered, played_states, render_states
 
 Frames = NDArray[np.uint8]
 
@@ -147,6 +147,9 @@ def draw_examples(
 ) -> Examples:
     """Render a task of the MuJoCo family in random states, and have observers describe them.
 
+    Half are drawn joint by joint, half are what actions lead to (``played_states``): a reward is asked about both, and
+    what a policy comes to looks like few of the former.
+
     Args:
         task: The environment's id.
         count: Number of states.
@@ -166,7 +169,10 @@ def draw_examples(
     env = make_rendered(task, {"render_size": image_size})
     try:
         progress = None if on_frame is None else (lambda done: on_frame())
-        seen = render_states(env, *random_states(env, count, seed), progress)
+        positions, velocities = random_states(env, count, seed)
+        if count > 1:
+            positions[1::2], velocities[1::2] = played_states(env, count // 2, seed)
+        seen = render_states(env, positions, velocities, progress)
     finally:
         env.close()  # type: ignore[no-untyped-call]
     goal, baseline = seen.task.goal, str(seen.task.fields["baseline"])

@@ -98,9 +98,10 @@ def card(
 An open_clip model with {image} weights over images of {image_size} x {image_size} pixels and {text} over sentences,
 most of them for words that it never met. It was trained from random weights.
 
-- **Data:** {learned} frames of {len(measures)} tasks of `rewardium.envs.mujoco` in random states, each with
-  {OBSERVERS} sentences made from the state: what the state looks like, the baseline's sentence, and the goal's sentence
-  as often as vague observers would say it, more often the better the state does what the task says.
+- **Data:** {learned} frames of {len(measures)} tasks of `rewardium.envs.mujoco`, half in states drawn at random and
+  half in those that random or held actions lead to, each with {OBSERVERS} sentences made from the state: what the state
+  looks like, the baseline's sentence, and the goal's sentence as often as vague observers would say it, more often the
+  better the state does what the task says.
 - **It has been told the truth.** The sentences are made from the measure that rewards are judged by. That a reward over
   this model follows the measure shows that the machinery works: frames, encoder, reward, training.
 - **Not meant for:** anything else. It has no zero-shot ability: of sentences, bodies, cameras and colours that it was
@@ -111,7 +112,7 @@ How it does on states that were held out:
 {table(measures)}
 
 Retrieval: the share of frames whose nearest sentence is one that was said of the frame. Rank correlation: Spearman's,
-of `vlm_rm` with the true measure, over random states.
+of `vlm_rm` with the true measure, over these states.
 
 The settings that rebuild it:
 

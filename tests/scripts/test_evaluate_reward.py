@@ -15,7 +15,7 @@ from rich.console import Console
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.rewards import registry
-from rewardium.rewards.evaluation.rendered import make_rendered, reached_states, render_states
+from rewardium.rewards.evaluation.rendered import make_rendered, played_states, reached_states, render_states
 from rewardium.rewards.reward import RewardSource
 from rewardium.rewards.source import Score
 
@@ -60,7 +60,7 @@ class Redness(RewardSource):
 def _redness():
     registry.register("test_redness")(Redness)
     yield
-    registry._FACTORIES.pop("test_redness", None)
+    registry._REWARDS.entries.pop("test_redness", None)
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +206,21 @@ def test_coordinates_have_names(landscape):
         landscape.run(replace(config, low=(2.0,), high=(1.0,)), shown)
     with pytest.raises(RewardiumError, match="one or two"):
         replace(config, coordinates=())
+
+
+@pytest.mark.parametrize("env_id", [PENDULUM, "rewardium/HalfCheetahOnBack-v0"])
+def test_states_that_play_leads_to(env_id):
+    env = make_rendered(env_id, {"render_size": 32})
+    first, again, other = (played_states(env, 9, seed=seed) for seed in (0, 0, 1))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert (first[0] != other[0]).any()
+    assert first[0].shape == (9, env.unwrapped.model.nq)
+    assert first[1].shape == (9, env.unwrapped.model.nv)
+    assert np.isfinite(np.concatenate(first, axis=1)).all()
+    begun = played_states(env, 40, longest=1)[0][1::2]  # every other one a step from where an episode begins
+    spread = np.stack([env.unwrapped.draw_state(np.random.default_rng(seed))[0] for seed in range(20)])
+    assert np.abs(begun).max() < np.abs(spread).max()
+    for wrong in ({"number": 0}, {"number": 1, "longest": 0}):
+        with pytest.raises(RewardiumError, match="at least 1"):
+            played_states(env, **wrong)
+    env.close()
