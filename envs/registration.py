@@ -5,7 +5,7 @@ A module below ``envs/<family>/`` registers its environments with a literal at i
     REGISTRATION = [
         {
             "id": "rewardium/RandomCalculation-v0",
-            "entry_point": "RandomCalculationEnv",                # a class in this module
+            "entry_point": "RandomCalculationEnv",                # a class in this module, or "module:Class"
             "vector_entry_point": "RandomCalculationVectorEnv",   # optional: the batched class
             "extra": "nethack",                                   # optional: the extra it needs ...
             "packages": ["nle", "minihack"],                      # ... and the import names that extra brings
@@ -92,7 +92,7 @@ def _entry(row: dict[str, Any], module: str) -> Entry:
     row = dict(row)
     for key in ("entry_point", "vector_entry_point"):
         if key in row:
-            row[key] = f"{module}:{row[key]}"
+            row[key] = row[key] if ":" in row[key] else f"{module}:{row[key]}"
     return Entry(**{**row, **{key: tuple(row.get(key, ())) for key in ("packages", "papers")}})
 
 

@@ -14,7 +14,7 @@ from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.registry import build
 from rewardium.rewards.reward import Outcome, Reward
 from rewardium.rewards.state import RewardState
-from rewardium.rewards.vector import paid, vector_tracker
+from rewardium.rewards.vector import RewardMemory, paid, vector_tracker
 
 MAX_BYTES = 64 * 2**20
 """Frames that are held before they are scored, in bytes: 445 frames of 224 x 224, more than a model takes at once."""
@@ -38,7 +38,7 @@ class DeferredRewards:
     outcomes: list[Outcome]
 
 
-class DeferredVectorReward(VectorWrapper):
+class DeferredVectorReward(RewardMemory, VectorWrapper):
     r"""Collect transitions while the environments step, pay 0, and score all of them when asked.
 
     One model call then covers the whole rollout, which is how a large reward model is used efficiently. Ten thousand
@@ -139,18 +139,7 @@ class DeferredVectorReward(VectorWrapper):
         """
         if self._batches:
             raise RewardiumError(f"{len(self._batches)} steps wait to be scored: call score() before state_dict()")
-        return {"reward": self.state.state_dict(), "episode": self._tracker.episode.tolist()}
-
-    def load_state_dict(self, plain: dict[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned, with the same number of environments.
-
-        Raises:
-            RewardiumError: When it belongs to another number of environments.
-        """
-        if len(plain["episode"]) != self.num_envs:
-            raise RewardiumError(f"a state of {len(plain['episode'])} environments does not fit {self.num_envs}")
-        self.state = RewardState.from_state_dict(plain["reward"])
-        self._tracker.episode[:] = plain["episode"]
+        return super().state_dict()
 
 
 def frame_bytes(batch: TransitionBatch) -> int:

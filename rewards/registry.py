@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import ast
-import importlib
 import inspect
 import keyword
 import operator
-import pkgutil
-import sys
 import typing
 from collections.abc import Callable, Mapping
-from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
 
-from rewardium.envs.catalogue import record
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.name_registry import NameRegistry, require_arguments, run_file
 from rewardium.rewards.reward import Reward, RewardSource, Sum, Weighted
 
 Factory = Callable[..., Reward]
 F = TypeVar("F", bound=Factory)
 
-_FACTORIES: dict[str, Factory] = {}
-_PACKAGES = ("rewardium.rewards.sources", "rewardium.rewards.shaping", "rewardium.rewards.combine")
+_REWARDS: NameRegistry[Reward] = NameRegistry(
+    "reward",
+    "rewardium.rewards.sources",  # modules that are light by rule: they import models only when something is built
+    "rewardium.rewards.shaping",
+    "rewardium.rewards.combine",
+    several_a_file=True,
+)
 _MAX_EXPRESSION_LENGTH = 20_000
 _CONFIG_KEYS = frozenset({"weight", "reward"})
 
@@ -64,27 +64,12 @@ def register(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[F], F]:
         raise RewardiumError(f"a reward cannot be named {name!r}: the word has a meaning in expressions or YAML")
 
     def decorate(factory: F) -> F:
-        known = _FACTORIES.get(name)
-        if known is not None and (known.__module__, known.__qualname__) != (factory.__module__, factory.__qualname__):
-            raise RewardiumError(
-                f"the reward name {name!r} is already taken by {known.__module__}.{known.__qualname__}"
-            )
-        record(f"reward {name}", papers)
-        _FACTORIES[name] = factory
+        _REWARDS.register(name, papers)(factory)
         if isinstance(factory, type):
             setattr(factory, "registered_name", name)  # noqa: B010  (a type's attribute, unknown to mypy here)
         return factory
 
     return decorate
-
-
-@cache
-def _load_shipped() -> None:
-    """Import every module that registers rewards; they are light by rule and import models only when built."""
-    for package_name in _PACKAGES:
-        package = importlib.import_module(package_name)
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package_name}.{module.name}")
 
 
 def load_plugin(path: str | Path) -> None:
@@ -96,20 +81,8 @@ def load_plugin(path: str | Path) -> None:
     Raises:
         RewardiumError: When there is no such file or it fails to import.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RewardiumError(f"no such reward file: {path}")
-    _load_shipped()  # first, so that a name taken twice is the plugin's mistake
-    spec = spec_from_file_location(f"rewardium_plugin_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise RewardiumError(f"a reward file must be a Python file, got {path}")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look up their module there, and so does pickle
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise RewardiumError(f"the reward file {path} failed to import: {type(error).__name__}: {error}") from error
+    _REWARDS.load_shipped()  # first, so that a name taken twice is the plugin's mistake
+    run_file(path, "reward file", "rewardium_plugin")
 
 
 def names() -> list[str]:
@@ -119,8 +92,7 @@ def names() -> list[str]:
         >>> {"verify", "clip_delta", "gate"} <= set(names())
         True
     """
-    _load_shipped()
-    return sorted(_FACTORIES)
+    return _REWARDS.names()
 
 
 def source_names() -> list[str]:
@@ -131,7 +103,9 @@ def source_names() -> list[str]:
         (True, False)
     """
     return [
-        name for name in names() if isinstance(factory := _FACTORIES[name], type) and issubclass(factory, RewardSource)
+        name
+        for name in names()
+        if isinstance(factory := _REWARDS.entries[name], type) and issubclass(factory, RewardSource)
     ]
 
 
@@ -147,10 +121,7 @@ def get(name: str) -> Factory:
         ...
         rewardium.envs.errors.RewardiumError: unknown reward 'digit_mach'; did you mean 'digit_match'?
     """
-    _load_shipped()
-    if name not in _FACTORIES:
-        raise RewardiumError(unknown_name_message("reward", name, _FACTORIES))
-    return _FACTORIES[name]
+    return _REWARDS.get(name)
 
 
 def make(name: str, *args: Any, **kwargs: Any) -> Reward:
@@ -172,19 +143,11 @@ def make(name: str, *args: Any, **kwargs: Any) -> Reward:
         gate(condition=format, reward=verify)
     """
     factory = get(name)
-    signature = inspect.signature(factory)
-    try:
-        signature.bind(*args, **kwargs)
-    except TypeError as error:
-        raise RewardiumError(f"reward {name!r}: {error}; its parameters are {_shown(signature)}") from None
+    require_arguments(f"reward {name!r}", factory, *args, **kwargs)
     try:
         return factory(*args, **kwargs)
     except (TypeError, ValueError) as error:
         raise RewardiumError(f"reward {name!r}: {error}") from error
-
-
-def _shown(signature: inspect.Signature) -> str:
-    return f"({', '.join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())})"
 
 
 def parse(expression: str) -> Reward:

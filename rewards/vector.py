@@ -48,7 +48,30 @@ def vector_tracker(venv: VectorEnv[Any, Any, Any], reward: Reward) -> Transition
     )
 
 
-class DenseVectorReward(VectorWrapper):
+class RewardMemory:
+    """What a wrapper of a vector of environments keeps in checkpoints; a mix-in."""
+
+    num_envs: int
+    state: RewardState
+    _tracker: TransitionTracker
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the reward remembers as plain JSON values, for a checkpoint between two resets."""
+        return {"reward": self.state.state_dict(), "episode": self._tracker.episode.tolist()}
+
+    def load_state_dict(self, plain: dict[str, Any]) -> None:
+        """Go on from what ``state_dict`` returned, with the same number of environments.
+
+        Raises:
+            RewardiumError: When it belongs to another number of environments.
+        """
+        if len(plain["episode"]) != self.num_envs:
+            raise RewardiumError(f"a state of {len(plain['episode'])} environments does not fit {self.num_envs}")
+        self.state = RewardState.from_state_dict(plain["reward"])
+        self._tracker.episode[:] = plain["episode"]
+
+
+class DenseVectorReward(RewardMemory, VectorWrapper):
     r"""The batched twin of ``DenseReward``: one ``score`` call a source for all N environments.
 
     All three autoreset modes are understood; the row of a step that only resets pays 0.0 and has no ledger line.
@@ -99,21 +122,6 @@ class DenseVectorReward(VectorWrapper):
         outcome = self.reward.evaluate(batch, self.state)
         infos = {**infos, **vector_entries(outcome, batch.env, self.num_envs, np.array(extrinsic))}
         return observations, paid(outcome, batch.env, self.num_envs), terminated, truncated, infos
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return what the reward remembers as plain JSON values, for a checkpoint between two resets."""
-        return {"reward": self.state.state_dict(), "episode": self._tracker.episode.tolist()}
-
-    def load_state_dict(self, plain: dict[str, Any]) -> None:
-        """Go on from what ``state_dict`` returned, with the same number of environments.
-
-        Raises:
-            RewardiumError: When it belongs to another number of environments.
-        """
-        if len(plain["episode"]) != self.num_envs:
-            raise RewardiumError(f"a state of {len(plain['episode'])} environments does not fit {self.num_envs}")
-        self.state = RewardState.from_state_dict(plain["reward"])
-        self._tracker.episode[:] = plain["episode"]
 
 
 def paid(outcome: Outcome, rows: NDArray[np.int64], num_envs: int) -> NDArray[np.float32]:

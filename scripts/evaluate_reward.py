@@ -54,7 +54,7 @@ class Config:
 
     envs: tuple[str, ...] = tuple(f"rewardium/{name}-v0" for name in CHEAP)
     """Tasks."""
-    clips: tuple[str, ...] = ("runs/clip/small", "runs/clip/medium", "runs/clip/large")
+    clips: tuple[str, ...] = ("runs/clip/tiny", "runs/clip/small", "runs/clip/medium")
     """Vision-language models: folders, or ARCHITECTURE/TAG as open_clip names them."""
     alphas: tuple[float, ...] = (0.0, 0.25, 0.5, 0.75, 1.0)
     """Strengths of the baseline for vlm_rm; none leaves vlm_rm out."""

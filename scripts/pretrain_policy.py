@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from _command import run_command_line
-from _progress import progress_bars
+from _pretraining import teach
 from rich.console import Console
 
 from rewardium.agents.llm.pretraining import PretrainingConfig, pretrain_policy
@@ -50,27 +49,10 @@ def run(config: Config, console: Console) -> None:
     """Teach the policy, write it, and say how good it is."""
     if config.threads < 1 or config.eval_tasks < 1:
         raise RewardiumError(f"threads and eval_tasks must be at least 1, got {config.threads} and {config.eval_tasks}")
-    if config.out.is_dir() and any(config.out.iterdir()) and not (config.out / "pretraining.yaml").is_file():
-        raise RewardiumError(f"{config.out} holds something that is no pre-trained policy; choose another --out")
-    import torch
-
-    torch.set_num_threads(config.threads)
-    start, start_cpu = time.perf_counter(), time.process_time()
-    teach(config.out, config.pretraining, console)
-    seconds, seconds_cpu = time.perf_counter() - start, time.process_time() - start_cpu
+    written = teach(pretrain_policy, config.out, config.pretraining, threads=config.threads, console=console)
     greedy, sampled = held_out_success(config)
-    console.print(f"wrote {config.out} in {seconds:.0f} s ({seconds_cpu:.0f} s of CPU)", markup=False, soft_wrap=True)
+    console.print(written, markup=False, soft_wrap=True)
     console.print(f"held-out success of {config.eval_tasks} problems: greedy {greedy:.3f}, sampled {sampled:.3f}")
-
-
-def teach(folder: Path, config: PretrainingConfig, console: Console) -> None:
-    """Pre-train with a progress bar."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    with progress_bars(console, elapsed=True, status="loss {task.fields[loss]:.3f}") as progress:
-        bar = progress.add_task("pre-training", total=config.steps, loss=float("nan"))
-        pretrain_policy(folder, config, on_step=lambda step, loss: progress.update(bar, completed=step, loss=loss))
 
 
 def held_out_success(config: Config) -> tuple[float, float]:

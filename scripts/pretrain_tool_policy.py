@@ -12,12 +12,11 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from _command import run_command_line
-from _progress import progress_bars
+from _pretraining import teach
 from rich.console import Console
 
 from rewardium.agents.llm.demonstrations import DemonstrationConfig, pretrain_tool_policy
@@ -58,26 +57,9 @@ def run(config: Config, console: Console) -> None:
             f"threads, eval_tasks and max_new_tokens must be at least 1, got {config.threads}, {config.eval_tasks} and "
             f"{config.max_new_tokens}"
         )
-    if config.out.is_dir() and any(config.out.iterdir()) and not (config.out / "pretraining.yaml").is_file():
-        raise RewardiumError(f"{config.out} holds something that is no pre-trained policy; choose another --out")
-    import torch
-
-    torch.set_num_threads(config.threads)
-    start, start_cpu = time.perf_counter(), time.process_time()
-    teach(config.out, config.pretraining, console)
-    seconds, seconds_cpu = time.perf_counter() - start, time.process_time() - start_cpu
-    console.print(f"wrote {config.out} in {seconds:.0f} s ({seconds_cpu:.0f} s of CPU)", markup=False, soft_wrap=True)
+    written = teach(pretrain_tool_policy, config.out, config.pretraining, threads=config.threads, console=console)
+    console.print(written, markup=False, soft_wrap=True)
     judge(config, console)
-
-
-def teach(folder: Path, config: DemonstrationConfig, console: Console) -> None:
-    """Pre-train with a progress bar."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    with progress_bars(console, elapsed=True, status="loss {task.fields[loss]:.3f}") as progress:
-        bar = progress.add_task("pre-training", total=config.steps, loss=float("nan"))
-        pretrain_tool_policy(folder, config, on_step=lambda step, loss: progress.update(bar, completed=step, loss=loss))
 
 
 def judge(config: Config, console: Console) -> None:

@@ -46,7 +46,7 @@ class Config:
     tasks: tuple[str, ...] = tuple(f"rewardium/{name}-v0" for name in (*CHEAP, *HUMANOID))
     """The environments whose bodies and sentences it learns."""
 
-    states: int = 1000
+    states: int = 2000
     """States of each task: half drawn at random, half those that random or held actions lead to."""
 
     held_out: float = 0.15

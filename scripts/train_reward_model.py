@@ -8,6 +8,9 @@
 A line of data is {"prompt": ..., "responses": [...], "scores": [...]}, or with two responses "preference" in place of
 the scores (1.0 where the first is better), or {"prompt": ..., "chosen": ..., "rejected": ...}.
 
+Values of single tokens (``--tokens``) are learnt from several responses to each prompt, which
+scripts/label_steps.py draws, and paid by the reward tvm(path='...').
+
 Ctrl-C saves; the same command with --resume goes on.
 """
 
@@ -43,6 +46,7 @@ from rewardium.rewards.learning.preference_data.files import read_comparisons, r
 from rewardium.rewards.learning.reward_model import RewardModel, RewardModelSettings
 from rewardium.rewards.learning.reward_trainer import RewardTrainer, TrainingConfig, label_counts
 from rewardium.rewards.learning.small_text_base import build_byte_base
+from rewardium.rewards.learning.value_trainer import TokenValueTrainer
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,10 @@ class Config:
     train: TrainingConfig = field(default_factory=TrainingConfig)
     """How it is trained."""
 
+    tokens: bool = False
+    """Learn at every token what the response up to there is worth: the mean score of the responses to its prompt that
+    begin so. It needs scores, the head "last", and the loss "outcome_cross_entropy" or "regression"."""
+
     device: str = ""
     """Where it is trained; by default the GPU where there is one."""
 
@@ -107,7 +115,8 @@ def run(config: Config, console: Console) -> int:
     counts = ", ".join(f"{number} {what}" for what, number in label_counts(comparisons).items())
     console.print(f"data: {counts}")
     folder = RunFolder(config.folder, config, resume=config.resume)
-    trainer = RewardTrainer(new_model(config), comparisons, config.train)
+    kind = TokenValueTrainer if config.tokens else RewardTrainer
+    trainer = kind(new_model(config), comparisons, config.train)
     checkpoints = config.folder / "checkpoint"
     if config.resume and trainer.load_checkpoint(checkpoints):
         console.print(f"going on after step {trainer.finished_steps}")
@@ -130,7 +139,8 @@ def run(config: Config, console: Console) -> int:
     for what, number in measured.items():
         if number is not None:
             console.print(f"held out, {what}: {number:.3f}", markup=False)
-    console.print(f"reward: reward_model(path='{config.folder / 'model'}')", markup=False, soft_wrap=True)
+    reward = "tvm" if config.tokens else "reward_model"
+    console.print(f"reward: {reward}(path='{config.folder / 'model'}')", markup=False, soft_wrap=True)
     return 0
 
 

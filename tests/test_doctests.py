@@ -37,6 +37,6 @@ def test_examples(name, tmp_path, monkeypatch):
         raise
     monkeypatch.chdir(tmp_path)
     names()  # everything shipped is registered, so that the copy below holds it
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._REWARDS, "entries", dict(registry._REWARDS.entries))
     result = doctest.testmod(module, optionflags=doctest.ELLIPSIS)
     assert result.failed == 0, "see the captured output"

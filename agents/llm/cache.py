@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from torch import Tensor
-from transformers.cache_utils import DynamicCache, DynamicLayer
+from transformers.cache_utils import DynamicLayer
 
 # Tokens of room that a buffer begins with. Most answers are shorter than their limit, and near keys are read faster.
 _ROOM = 16
@@ -51,15 +51,6 @@ def _with_room(cached: Tensor, length: int, room: int) -> Tensor:
     buffer = cached.new_empty((*cached.shape[:-2], length + room, cached.shape[-1]))
     buffer[..., :length, :] = cached[..., :length, :]
     return buffer
-
-
-def pads_freely(model: Any) -> bool:
-    """Say whether every layer of the model's cache is plain attention, which padding can be masked out of.
-
-    A sliding window counts padding as distance and a recurrent layer reads it, so that such models get their prompts
-    in batches of equal length.
-    """
-    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
 
 def grow(cache: Any, rows: Tensor) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rewardium.envs.errors import MissingExtraError, RewardiumError
+from rewardium.rewards.learning.small_text_base import save_model, small_llama
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
@@ -118,48 +119,20 @@ def build_character_policy(
         >>> model.num_parameters(), len(tokenizer)
         (16640, 101)
     """
-    sizes = {"hidden_size": hidden_size, "num_layers": num_layers, "num_heads": num_heads, "max_length": max_length}
-    if any(size < 1 for size in sizes.values()) or hidden_size % (2 * num_heads):
-        raise RewardiumError(f"sizes must be positive and hidden_size a multiple of 2 * num_heads, got {sizes}")
     tokenizer = character_tokenizer(max_length, words)
-    import torch
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    config = LlamaConfig(
-        vocab_size=len(tokenizer),
+    model = small_llama(
+        tokenizer,
+        seed=seed,
         hidden_size=hidden_size,
-        intermediate_size=3 * hidden_size,
-        num_hidden_layers=num_layers,
-        num_attention_heads=num_heads,
-        num_key_value_heads=num_heads,
-        max_position_embeddings=max_length,
-        tie_word_embeddings=True,
-        pad_token_id=tokenizer.pad_token_id,
-        bos_token_id=tokenizer.bos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
+        num_layers=num_layers,
+        num_heads=num_heads,
+        max_length=max_length,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = LlamaForCausalLM(config).eval()
     if folder is not None:
         save_policy(folder, model, tokenizer)
     return model, tokenizer
 
 
 def save_policy(folder: str | Path, model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerFast) -> None:
-    """Write a policy in the ordinary format, for ``AutoModelForCausalLM`` and ``AutoTokenizer`` to load.
-
-    Args:
-        folder: Created where it is missing.
-        model: Its weights are written as safetensors.
-        tokenizer: Written beside it.
-
-    Raises:
-        RewardiumError: When the folder cannot be written.
-    """
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    except OSError as error:
-        raise RewardiumError(f"cannot write the policy to {folder}: {error}") from error
+    """Write a policy in the ordinary format, see ``save_model``."""
+    save_model(folder, model, tokenizer, "policy")

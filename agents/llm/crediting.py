@@ -17,7 +17,7 @@ from torch import Tensor
 from rewardium.agents.llm.advantage import EPSILON, TokenCredit, token_advantage
 from rewardium.agents.llm.config import TrainConfig
 from rewardium.agents.llm.generalised_advantage import generalised_advantage
-from rewardium.agents.llm.objectives import AnswerAdvantage, Answers, AnyObjective
+from rewardium.agents.llm.objectives import AnswerAdvantage, Answers, AnyObjective, TokenAdvantage
 from rewardium.agents.llm.policy import Policy
 from rewardium.agents.llm.processes import Processes
 from rewardium.agents.llm.rollout import Rollout
@@ -92,7 +92,7 @@ def check_credit(config: TrainConfig, objective: AnyObjective) -> None:
     Raises:
         RewardiumError: When they do not.
     """
-    own = isinstance(objective, AnswerAdvantage)
+    own = isinstance(objective, (AnswerAdvantage, TokenAdvantage))
     if own and (config.credit != "episode" or config.scale != "std" or config.episode_weight > 0.0):
         raise RewardiumError(
             f"objective {config.objective!r} says itself what an answer is worth: leave credit, scale and "
@@ -124,6 +124,8 @@ class ComparisonCredit:
         config = self.config
         if isinstance(self.objective, AnswerAdvantage):
             return self._of_answers(self.objective, rollout), {}
+        if isinstance(self.objective, TokenAdvantage):
+            return self.objective.token_advantage(rollout.rewards, rollout.action_mask, answers_of(rollout)), {}
         if config.credit == "episode" or config.credit == "reward_to_go":
             return token_advantages(rollout, config.credit, config), {}
         table = rollout.turn_table()

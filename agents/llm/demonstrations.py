@@ -20,11 +20,12 @@ import gymnasium as gym
 import yaml
 
 from rewardium.agents.flags import YamlMapping
-from rewardium.agents.llm.character import build_character_policy, save_policy
+from rewardium.agents.llm.character import build_character_policy
 from rewardium.agents.llm.chat import Chat
 from rewardium.agents.llm.pretraining import IGNORED, Batch, fit
 from rewardium.agents.llm.pupil import boxed, careless_copy
 from rewardium.agents.llm.pupils import kind_of, pupil_of, words_of
+from rewardium.agents.llm.teaching import check_teaching, policy_folder, save_taught
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 from rewardium.envs.task import Task
 from rewardium.envs.tools.oracle import Oracle
@@ -87,14 +88,7 @@ class DemonstrationConfig:
     def __post_init__(self) -> None:
         if self.growing_steps < 0:
             raise RewardiumError(f"growing_steps must be at least 0, got {self.growing_steps}")
-        if min(self.steps, self.batch_size, self.demonstrations) < 1:
-            raise RewardiumError(f"steps, batch_size and demonstrations must be at least 1, got {self}")
-        if not 0.0 <= self.carelessness <= 1.0:
-            raise RewardiumError(f"carelessness must be in [0, 1], got {self.carelessness}")
-        if not (self.matrix_learning_rate > 0.0 and self.learning_rate > 0.0):
-            raise RewardiumError(f"both learning rates must be positive, got {self}")
-        if "split" in self.env_arguments:
-            raise RewardiumError("env_arguments must not name a split: pre-training reads the train split only")
+        check_teaching(self, "demonstrations")
         if not all(isinstance(times, (int, float)) and times > 0.0 for times in self.emphasis.values()):
             raise RewardiumError(f"emphasis must name positive numbers, got {self.emphasis}")
 
@@ -327,19 +321,15 @@ def pretrain_tool_policy(
     Raises:
         RewardiumError: When the config is wrong or the folder cannot be written.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise RewardiumError(f"the policy needs a folder, but {folder} is a file")
+    folder = policy_folder(folder)
     conversations = draw_conversations(config)
     model, tokenizer = build_character_policy(
         seed=config.seed, hidden_size=config.hidden_size, num_layers=config.num_layers, num_heads=config.num_heads,
         words=vocabulary(conversations),
     )  # fmt: skip
     learn(model, Chat(tokenizer), conversations, config, on_step=on_step)
-    save_policy(folder, model, tokenizer)
-    (folder / "pretraining.yaml").write_text(yaml.safe_dump(asdict(config), sort_keys=False), encoding="utf-8")
-    card = model_card(model.num_parameters(), config, conversations)
-    (folder / "README.md").write_text(card, encoding="utf-8")
+    settings = yaml.safe_dump(asdict(config), sort_keys=False)
+    save_taught(folder, model, tokenizer, settings, model_card(model.num_parameters(), config, conversations))
 
 
 def model_card(num_parameters: int, config: DemonstrationConfig, conversations: Sequence[Conversation]) -> str:

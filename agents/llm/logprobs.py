@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from rewardium.agents.llm.cache import pads_freely
 from rewardium.agents.llm.policy import Policy, logits_at
 from rewardium.agents.llm.sampling import pad_right
+from rewardium.rewards.models.plain_attention import pads_freely
 
 
 def token_logprobs(

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import yaml
 
-from rewardium.agents.llm.character import BOX, build_character_policy, save_policy
+from rewardium.agents.llm.character import BOX, build_character_policy
+from rewardium.agents.llm.teaching import check_teaching, policy_folder, save_taught
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.text import make_text_vec
 
@@ -89,14 +90,7 @@ class PretrainingConfig:
     """Its arguments, without ``split``."""
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.batch_size, self.problems) < 1:
-            raise RewardiumError(f"steps, batch_size and problems must be at least 1, got {self}")
-        if not 0.0 <= self.carelessness <= 1.0:
-            raise RewardiumError(f"carelessness must be in [0, 1], got {self.carelessness}")
-        if not (self.matrix_learning_rate > 0.0 and self.learning_rate > 0.0):
-            raise RewardiumError(f"both learning rates must be positive, got {self}")
-        if "split" in self.env_arguments:
-            raise RewardiumError("env_arguments must not name a split: pre-training reads the train split only")
+        check_teaching(self, "problems")
 
 
 class Problem(NamedTuple):
@@ -393,18 +387,14 @@ def pretrain_policy(
     Raises:
         RewardiumError: When the config is wrong or the folder cannot be written.
     """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise RewardiumError(f"the policy needs a folder, but {folder} is a file")
+    folder = policy_folder(folder)
     problems = draw_problems(config.env, config.env_arguments, config.problems, config.seed)
     model, tokenizer = build_character_policy(
         seed=config.seed, hidden_size=config.hidden_size, num_layers=config.num_layers, num_heads=config.num_heads
     )
     pretrain(model, tokenizer, problems, config, on_step=on_step)
-    save_policy(folder, model, tokenizer)
     settings = yaml.safe_dump(_plain(asdict(config)), sort_keys=False)
-    (folder / "pretraining.yaml").write_text(settings, encoding="utf-8")
-    (folder / "README.md").write_text(model_card(model.num_parameters(), config, settings), encoding="utf-8")
+    save_taught(folder, model, tokenizer, settings, model_card(model.num_parameters(), config, settings))
 
 
 def _plain(value: Any) -> Any:

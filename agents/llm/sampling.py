@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 from transformers.cache_utils import DynamicCache
 
-from rewardium.agents.llm.cache import grow, keep, pads_freely
+from rewardium.agents.llm.cache import grow, keep
 from rewardium.agents.llm.policy import Policy, logits_at
 from rewardium.envs.errors import RewardiumError
+from rewardium.rewards.models.plain_attention import pads_freely
 
 # A batch is made smaller once at most this part of its rows still runs: a finished row costs time at each step, and
 # making the batch smaller copies the cache.

@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from rewardium.agents.llm.turn_features import Turns
 from rewardium.envs.catalogue import implements
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.name_registry import build_dataclass
 
 # Features are cut off at this many standard deviations: what was constant in the first rollout may vary later.
 _FARTHEST = 10.0
@@ -74,11 +75,7 @@ class TurnCriticSettings:
             >>> TurnCriticSettings.of({"steps": 20}).steps
             20
         """
-        known = [field.name for field in fields(cls)]
-        for name in settings:
-            if name not in known:
-                raise RewardiumError(f"turn critic: {unknown_name_message('setting', name, known)}")
-        return cls(**settings)
+        return build_dataclass(cls, settings, "turn critic")
 
 
 class TurnHeads(nn.Module):

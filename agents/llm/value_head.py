@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from rewardium.agents.llm.policy import Policy, hidden_states
 from rewardium.agents.llm.processes import Processes
 from rewardium.agents.llm.rollout import Rollout
 from rewardium.agents.llm.sampling import pad_right
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.name_registry import build_dataclass
 
 # Features are cut off at this many standard deviations: what was constant in the first rollout may vary later.
 _FARTHEST = 10.0
@@ -75,11 +76,7 @@ class ValueHeadSettings:
             >>> ValueHeadSettings.of({"decay": 1.0}).decay
             1.0
         """
-        known = [field.name for field in fields(cls)]
-        for name in settings:
-            if name not in known:
-                raise RewardiumError(f"value head: {unknown_name_message('setting', name, known)}")
-        return cls(**settings)
+        return build_dataclass(cls, settings, "value head")
 
 
 @torch.no_grad()

@@ -54,6 +54,24 @@ class GroupDraws(Generic[T]):
             drawn.append(value)
         return drawn
 
+    def draw_or_take(self, rows: Sequence[int], seeds: Sequence[int | None], chosen: Sequence[T | None]) -> list[T]:
+        """Draw for those of R rows for which nothing is chosen, and seed the others.
+
+        Args:
+            rows: The environments' indices, length R.
+            seeds: Length R.
+            chosen: Length R; None where a row draws.
+
+        Returns:
+            R draws, the chosen ones among them.
+        """
+        own = [(row, seed) for row, seed, choice in zip(rows, seeds, chosen, strict=True) if choice is None]
+        drawn = iter(self.draw([row for row, _ in own], [seed for _, seed in own]))
+        for row, seed, choice in zip(rows, seeds, chosen, strict=True):
+            if choice is not None:
+                self.seed(row, seed)
+        return [next(drawn) if choice is None else choice for choice in chosen]
+
     def seed(self, row: int, seed: int | None) -> None:
         """Seed a row that draws nothing now; None leaves it as it is."""
         if seed is not None:

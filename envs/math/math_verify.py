@@ -3,25 +3,23 @@ r"""Math problems whose answers are verified: the shipped ones, a file's, or a d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from os import PathLike
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.error import ResetNeeded
 from gymnasium.vector import AutoresetMode
 
-from rewardium.envs.errors import RewardiumError, unknown_name_message
-from rewardium.envs.math.group_draws import GroupDraws
-from rewardium.envs.math.random_calculation import transcript
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.math.one_answer import OneAnswerEnv, OneAnswerVectorEnv
 from rewardium.envs.math.task_sets import Choice, TaskSet, load_tasks
 from rewardium.envs.math.verify import verify, verify_batch
 from rewardium.envs.math.verify.verdict import Verdict
+from rewardium.envs.name_registry import build_dataclass
 from rewardium.envs.spaces import Utf8Text
 from rewardium.envs.task import Task
-from rewardium.envs.text import MAX_ACTION_LENGTH, MAX_OBSERVATION_LENGTH, Infos, Steps, TextVectorEnv, columns
+from rewardium.envs.text import MAX_OBSERVATION_LENGTH
 
 REGISTRATION = [
     {
@@ -91,11 +89,7 @@ class MathProblems:
             ...
             rewardium.envs.errors.RewardiumError: unknown argument 'levels'; did you mean 'level'?
         """
-        known = [item.name for item in fields(cls)]
-        for name in arguments:
-            if name not in known:
-                raise RewardiumError(unknown_name_message("argument", name, known))
-        return cls(**arguments)
+        return build_dataclass(cls, arguments, kind="argument")
 
     @cached_property
     def task_set(self) -> TaskSet:
@@ -150,6 +144,19 @@ class MathProblems:
         verdicts = iter(verify_batch(pairs, timeout=self.timeout, workers=self.workers))
         return [next(verdicts) if isinstance(response, str) else no_text(response) for response in responses]
 
+    def pay(self, verdict: Verdict) -> float:
+        """Return the reward of a verdict."""
+        return float(bool(verdict))
+
+    def told(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what the infos of a step say of a verdict."""
+        return {
+            "success": bool(verdict),
+            "reason": verdict.reason,
+            "answer": verdict.answer,
+            "status": verdict.status,
+        }
+
 
 def check_timeout(timeout: object) -> None:
     """Refuse a time limit that is no positive number.
@@ -177,7 +184,7 @@ def no_text(response: object) -> Verdict:
     return Verdict("unparsed", f"the response is no text but {type(response).__name__}")
 
 
-class MathVerifyEnv(gym.Env[str, str]):
+class MathVerifyEnv(OneAnswerEnv[Verdict]):
     r"""Solve one math problem; a verifier compares the answer with the known one.
 
     ## Description
@@ -232,54 +239,11 @@ class MathVerifyEnv(gym.Env[str, str]):
         (1.0, True, 'equal', '\\frac{1}{2}')
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's own shape
-
     def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        if render_mode not in (None, "ansi"):
-            raise RewardiumError(f"render_mode must be 'ansi' or None, got {render_mode!r}")
-        self.render_mode = render_mode
-        self.problems = MathProblems.from_arguments(arguments)
-        self.observation_space = self.problems.observation_space
-        self.action_space = Utf8Text(MAX_ACTION_LENGTH)
-        self._task: Task | None = None
-        self._response: Any = None
-        self._ended = True
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Draw a task, or take ``options["task"]``, and return the prompt."""
-        super().reset(seed=seed)
-        option = (options or {}).get("task")
-        self._task = self.problems.draw(self.np_random) if option is None else self.problems.read_task(option)
-        self._response, self._ended = None, False
-        return self.problems.ask(self._task), {"task": self._task}
-
-    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Verify the response and end the episode.
-
-        Raises:
-            gymnasium.error.ResetNeeded: When there is no episode to step.
-        """
-        if self._ended or self._task is None:
-            raise ResetNeeded("the episode has ended (one response an episode), or none has begun: call reset first")
-        self._response, self._ended = action, True
-        verdict = self.problems.judge(action, self._task)
-        info = {
-            "task": self._task,
-            "success": bool(verdict),
-            "reason": verdict.reason,
-            "answer": verdict.answer,
-            "status": verdict.status,
-        }
-        return "", float(bool(verdict)), True, False, info
-
-    def render(self) -> str | None:  # type: ignore[override]
-        """Return prompt and response as text, where ``render_mode`` is ``"ansi"``."""
-        if self.render_mode is None or self._task is None:
-            return None
-        return transcript(self.problems.ask(self._task), self._response)
+        super().__init__(MathProblems.from_arguments(arguments), render_mode)
 
 
-class MathVerifyVectorEnv(TextVectorEnv):
+class MathVerifyVectorEnv(OneAnswerVectorEnv[Verdict]):
     r"""The batched ``MathVerifyEnv``: the same tasks, rewards and infos, verified together.
 
     Args:
@@ -307,50 +271,4 @@ class MathVerifyVectorEnv(TextVectorEnv):
         render_mode: str | None = None,
         **arguments: Any,
     ) -> None:
-        self.problems = MathProblems.from_arguments(arguments)
-        super().__init__(num_envs, autoreset_mode=autoreset_mode, render_mode=render_mode)
-        self._draws: GroupDraws[Task] = GroupDraws(self.problems.draw, num_envs)
-        self._tasks: list[Task] = [Task("", "0")] * num_envs
-        self._responses: list[Any] = [None] * num_envs
-
-    def _reset_rows(
-        self, rows: Sequence[int], seeds: Sequence[int | None], options: Sequence[dict[str, Any] | None]
-    ) -> tuple[Sequence[str], Infos]:
-        given = [option or {} for option in options]
-        # Chosen tasks are read before anything changes: one that is refused leaves the vector as it was.
-        chosen = [None if o.get("task") is None else self.problems.read_task(o["task"]) for o in given]
-        own = [(row, seed) for row, seed, task in zip(rows, seeds, chosen, strict=True) if task is None]
-        drawn = iter(self._draws.draw([row for row, _ in own], [seed for _, seed in own]))
-        for row, seed, task in zip(rows, seeds, chosen, strict=True):
-            self._responses[row] = None
-            self._tasks[row] = next(drawn) if task is None else task
-            if task is not None:
-                self._draws.seed(row, seed)
-        tasks = [self._tasks[row] for row in rows]
-        return [self.problems.ask(task) for task in tasks], columns(self.num_envs, rows, {"task": tasks})
-
-    def _step_rows(self, rows: Sequence[int], actions: Sequence[Any]) -> Steps:
-        tasks = [self._tasks[row] for row in rows]
-        verdicts = self.problems.judge_all(actions, tasks)
-        for row, action in zip(rows, actions, strict=True):
-            self._responses[row] = action
-        success = np.array([bool(verdict) for verdict in verdicts], dtype=np.bool_)
-        infos = columns(
-            self.num_envs,
-            rows,
-            {
-                "task": tasks,
-                "success": success,
-                "reason": [verdict.reason for verdict in verdicts],
-                "answer": [verdict.answer for verdict in verdicts],
-                "status": [verdict.status for verdict in verdicts],
-            },
-        )
-        return Steps([""] * len(rows), success.astype(np.float64), True, False, infos)
-
-    def render(self) -> tuple[Any, ...] | None:
-        """Return prompt and response of each environment, where ``render_mode`` is ``"ansi"``."""
-        if self.render_mode is None:
-            return None
-        asked = [self.problems.ask(task) for task in self._tasks]
-        return tuple(transcript(prompt, response) for prompt, response in zip(asked, self._responses, strict=True))
+        super().__init__(MathProblems.from_arguments(arguments), num_envs, autoreset_mode, render_mode)

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-import gymnasium as gym
 import numpy as np
-from gymnasium.error import ResetNeeded
-from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode
 
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.errors import RewardiumError
 from rewardium.envs.math.expressions import Generator, Notation, Split, render
+from rewardium.envs.math.one_answer import OneAnswerEnv, OneAnswerVectorEnv
 from rewardium.envs.math.rational import AnswerFrom, Verdict, check, parse_reference
+from rewardium.envs.name_registry import build_dataclass
 from rewardium.envs.spaces import Utf8Text
 from rewardium.envs.task import Task
-from rewardium.envs.text import MAX_ACTION_LENGTH, MAX_OBSERVATION_LENGTH, Infos, Steps, TextVectorEnv, columns
+from rewardium.envs.text import MAX_OBSERVATION_LENGTH
 
 REGISTRATION = [
     {
@@ -91,11 +90,7 @@ class Calculation:
             ...
             rewardium.envs.errors.RewardiumError: unknown argument 'num_step'; did you mean 'num_steps'?
         """
-        known = [item.name for item in fields(cls)]
-        for name in arguments:
-            if name not in known:
-                raise RewardiumError(unknown_name_message("argument", name, known))
-        return cls(**arguments)
+        return build_dataclass(cls, arguments, kind="argument")
 
     @cached_property
     def generator(self) -> Generator:
@@ -153,12 +148,25 @@ class Calculation:
         """Check a response."""
         return check(response, task.reference or "", self.answer_from)
 
+    def judge_all(self, responses: Sequence[Any], tasks: Sequence[Task]) -> list[Verdict]:
+        """Check R responses."""
+        return [self.judge(response, task) for response, task in zip(responses, tasks, strict=True)]
+
     def pay(self, verdict: Verdict) -> float:
         """Return the reward of a verdict."""
         return verdict.graded if self.reward == "graded" else float(verdict.correct)
 
+    def told(self, verdict: Verdict) -> dict[str, Any]:
+        """Return what the infos of a step say of a verdict."""
+        return {
+            "success": verdict.correct,
+            "reason": verdict.reason,
+            "answer": verdict.answer,
+            "graded": verdict.graded,
+        }
 
-class RandomCalculationEnv(gym.Env[str, str]):
+
+class RandomCalculationEnv(OneAnswerEnv[Verdict]):
     r"""Calculate one random arithmetic expression.
 
     ## Description
@@ -215,54 +223,11 @@ class RandomCalculationEnv(gym.Env[str, str]):
         (1.0, True, True)
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["ansi"], "render_fps": 1}  # noqa: RUF012 - Gymnasium's own shape
-
     def __init__(self, render_mode: str | None = None, **arguments: Any) -> None:
-        if render_mode not in (None, "ansi"):
-            raise RewardiumError(f"render_mode must be 'ansi' or None, got {render_mode!r}")
-        self.render_mode = render_mode
-        self.calculation = Calculation.from_arguments(arguments)
-        self.observation_space = self.calculation.observation_space
-        self.action_space = Utf8Text(MAX_ACTION_LENGTH)
-        self._task: Task | None = None
-        self._response: Any = None
-        self._ended = True
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-        """Draw an expression, or take ``options["task"]``, and return the prompt."""
-        super().reset(seed=seed)
-        option = (options or {}).get("task")
-        self._task = self.calculation.draw(self.np_random) if option is None else self.calculation.read_task(option)
-        self._response, self._ended = None, False
-        return self.calculation.ask(self._task), {"task": self._task}
-
-    def step(self, action: str) -> tuple[str, float, bool, bool, dict[str, Any]]:
-        """Judge the response and end the episode.
-
-        Raises:
-            gymnasium.error.ResetNeeded: When there is no episode to step.
-        """
-        if self._ended or self._task is None:
-            raise ResetNeeded("the episode has ended (one response an episode), or none has begun: call reset first")
-        self._response, self._ended = action, True
-        verdict = self.calculation.judge(action, self._task)
-        info = {
-            "task": self._task,
-            "success": verdict.correct,
-            "reason": verdict.reason,
-            "answer": verdict.answer,
-            "graded": verdict.graded,
-        }
-        return "", self.calculation.pay(verdict), True, False, info
-
-    def render(self) -> str | None:  # type: ignore[override]
-        """Return prompt and response as text, where ``render_mode`` is ``"ansi"``."""
-        if self.render_mode is None or self._task is None:
-            return None
-        return transcript(self.calculation.ask(self._task), self._response)
+        super().__init__(Calculation.from_arguments(arguments), render_mode)
 
 
-class RandomCalculationVectorEnv(TextVectorEnv):
+class RandomCalculationVectorEnv(OneAnswerVectorEnv[Verdict]):
     """The batched ``RandomCalculationEnv``: the same tasks, rewards and infos, checked together.
 
     Args:
@@ -289,77 +254,4 @@ class RandomCalculationVectorEnv(TextVectorEnv):
         render_mode: str | None = None,
         **arguments: Any,
     ) -> None:
-        self.calculation = Calculation.from_arguments(arguments)
-        super().__init__(num_envs, autoreset_mode=autoreset_mode, render_mode=render_mode)
-        # A group shares one seed: its task is drawn once, and the others keep the generator's state until they need it.
-        self._generators: list[np.random.Generator | dict[str, Any] | None] = [None] * num_envs
-        self._tasks: list[Task] = [Task("", "0")] * num_envs
-        self._responses: list[Any] = [None] * num_envs
-
-    def _reset_rows(
-        self, rows: Sequence[int], seeds: Sequence[int | None], options: Sequence[dict[str, Any] | None]
-    ) -> tuple[Sequence[str], Infos]:
-        drawn: dict[int, tuple[Task, dict[str, Any]]] = {}
-        for row, seed, option in zip(rows, seeds, options, strict=True):
-            chosen = (option or {}).get("task")
-            self._responses[row] = None
-            if seed in drawn and chosen is None:
-                self._tasks[row], self._generators[row] = drawn[seed]
-                continue
-            generator = self._generator(row, seed)
-            self._tasks[row] = (
-                self.calculation.draw(generator) if chosen is None else self.calculation.read_task(chosen)
-            )
-            if seed is not None and chosen is None:
-                drawn[seed] = self._tasks[row], dict(generator.bit_generator.state)
-        tasks = [self._tasks[row] for row in rows]
-        return [self.calculation.ask(task) for task in tasks], columns(self.num_envs, rows, {"task": tasks})
-
-    def _generator(self, row: int, seed: int | None) -> np.random.Generator:
-        """Return the environment's generator, seeded anew where a seed is given."""
-        generator = self._generators[row]
-        if seed is not None or generator is None:
-            generator = seeding.np_random(seed)[0]
-        elif isinstance(generator, dict):
-            state, generator = generator, seeding.np_random()[0]
-            generator.bit_generator.state = state
-        self._generators[row] = generator
-        return generator
-
-    def _step_rows(self, rows: Sequence[int], actions: Sequence[Any]) -> Steps:
-        tasks = [self._tasks[row] for row in rows]
-        verdicts = [self.calculation.judge(action, task) for action, task in zip(actions, tasks, strict=True)]
-        for row, action in zip(rows, actions, strict=True):
-            self._responses[row] = action
-        infos = columns(
-            self.num_envs,
-            rows,
-            {
-                "task": tasks,
-                "success": np.array([verdict.correct for verdict in verdicts], dtype=np.bool_),
-                "reason": [verdict.reason for verdict in verdicts],
-                "answer": [verdict.answer for verdict in verdicts],
-                "graded": np.array([verdict.graded for verdict in verdicts], dtype=np.float64),
-            },
-        )
-        rewards = [self.calculation.pay(verdict) for verdict in verdicts]
-        return Steps([""] * len(rows), rewards, True, False, infos)
-
-    def render(self) -> tuple[Any, ...] | None:
-        """Return prompt and response of each environment, where ``render_mode`` is ``"ansi"``."""
-        if self.render_mode is None:
-            return None
-        asked = [self.calculation.ask(task) for task in self._tasks]
-        return tuple(transcript(prompt, response) for prompt, response in zip(asked, self._responses, strict=True))
-
-
-def transcript(prompt: str, response: Any) -> str:
-    """Return prompt and response as text that any terminal takes.
-
-    Example:
-        >>> print(transcript("Calculate 1 + 1.", "2"))
-        Calculate 1 + 1.
-        2
-    """
-    text = prompt if response is None else f"{prompt}\n{response if isinstance(response, str) else repr(response)}"
-    return text.encode("utf-8", errors="replace").decode("utf-8")
+        super().__init__(Calculation.from_arguments(arguments), num_envs, autoreset_mode, render_mode)

@@ -28,24 +28,18 @@ and in use::
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
-import sys
 from collections.abc import Callable
-from functools import cache
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.errors import RewardiumError
+from rewardium.envs.name_registry import NameRegistry, require_arguments, run_file
 from rewardium.envs.tools.tool import Toolset
 
 ToolsetFactory = Callable[..., Toolset]
 F = TypeVar("F", bound=ToolsetFactory)
 
-_FACTORIES: dict[str, ToolsetFactory] = {}
-_PACKAGE = "rewardium.envs.tools.toolset"
+_TOOLSETS: NameRegistry[Toolset] = NameRegistry("toolset", "rewardium.envs.tools.toolset", several_a_file=True)
 
 
 def register_toolset(name: str) -> Callable[[F], F]:
@@ -77,25 +71,12 @@ def register_toolset(name: str) -> Callable[[F], F]:
         raise RewardiumError(f"a toolset's name must be a Python identifier, got {name!r}")
 
     def decorate(factory: F) -> F:
-        known = _FACTORIES.get(name)
-        if known is not None and (known.__module__, known.__qualname__) != (factory.__module__, factory.__qualname__):
-            raise RewardiumError(
-                f"the toolset name {name!r} is already taken by {known.__module__}.{known.__qualname__}"
-            )
-        _FACTORIES[name] = factory
+        _TOOLSETS.register(name)(factory)
         if isinstance(factory, type) and issubclass(factory, Toolset):
             factory.registered_name = name
         return factory
 
     return decorate
-
-
-@cache
-def _load_shipped() -> None:
-    """Import every module of the shipped toolsets; they are light by rule."""
-    package = importlib.import_module(_PACKAGE)
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{_PACKAGE}.{module.name}")
 
 
 def load_plugin(path: str | Path) -> None:
@@ -107,20 +88,8 @@ def load_plugin(path: str | Path) -> None:
     Raises:
         RewardiumError: When there is no such file or it fails to import.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise RewardiumError(f"no such tool file: {path}")
-    _load_shipped()  # first, so that a name taken twice is the plugin's mistake
-    spec = spec_from_file_location(f"rewardium_tools_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise RewardiumError(f"a tool file must be a Python file, got {path}")
-    module = module_from_spec(spec)
-    sys.modules[spec.name] = module  # annotations that are text are looked up there
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        del sys.modules[spec.name]
-        raise RewardiumError(f"the tool file {path} failed to import: {type(error).__name__}: {error}") from error
+    _TOOLSETS.load_shipped()  # first, so that a name taken twice is the plugin's mistake
+    run_file(path, "tool file", "rewardium_tools")
 
 
 def names() -> list[str]:
@@ -130,8 +99,7 @@ def names() -> list[str]:
         >>> {"calculator", "file_system", "sql"} <= set(names())
         True
     """
-    _load_shipped()
-    return sorted(_FACTORIES)
+    return _TOOLSETS.names()
 
 
 def get(name: str) -> ToolsetFactory:
@@ -146,10 +114,7 @@ def get(name: str) -> ToolsetFactory:
         ...
         rewardium.envs.errors.RewardiumError: unknown toolset 'calculater'; did you mean 'calculator'?
     """
-    _load_shipped()
-    if name not in _FACTORIES:
-        raise RewardiumError(unknown_name_message("toolset", str(name)[:64], _FACTORIES))
-    return _FACTORIES[name]
+    return _TOOLSETS.get(name)
 
 
 def make(name: str, **settings: Any) -> Toolset:
@@ -170,16 +135,8 @@ def make(name: str, **settings: Any) -> Toolset:
         ['calculate']
     """
     factory = get(name)
-    signature = inspect.signature(factory)
-    try:
-        signature.bind(**settings)
-    except TypeError as error:
-        raise RewardiumError(f"toolset {name!r}: {error}; its parameters are {_shown(signature)}") from None
+    require_arguments(f"toolset {name!r}", factory, **settings)
     toolset = factory(**settings)
     if not isinstance(toolset, Toolset):
         raise RewardiumError(f"toolset {name!r}: it must be a Toolset, got {type(toolset).__name__}")
     return toolset
-
-
-def _shown(signature: inspect.Signature) -> str:
-    return f"({', '.join(str(p.replace(annotation=p.empty)) for p in signature.parameters.values())})"

@@ -11,13 +11,14 @@ import importlib
 import json
 import pkgutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.name_registry import build_dataclass
 from rewardium.envs.spaces import Utf8Text
 from rewardium.envs.task import Task
 from rewardium.envs.text import MAX_OBSERVATION_LENGTH
@@ -163,11 +164,7 @@ class ToolTasks:
             ...
             rewardium.envs.errors.RewardiumError: unknown argument 'template'; did you mean 'templates'?
         """
-        known = [item.name for item in fields(cls)]
-        for name in arguments:
-            if name not in known:
-                raise RewardiumError(unknown_name_message("argument", name, known))
-        return cls(**arguments)
+        return build_dataclass(cls, arguments, kind="argument")
 
     def _check_sandbox(self) -> None:
         """Start the sandbox now where programs will run, so that a machine without one is known before the work."""

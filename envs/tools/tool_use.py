@@ -206,15 +206,10 @@ class ToolUseVectorEnv(TextVectorEnv):
         given = [(option or {}).get("task") for option in options]
         # Chosen tasks are read before anything changes: one that is refused leaves the vector as it was.
         chosen = [None if task is None else self.tasks.read_task(task) for task in given]
-        own = [(row, seed) for row, seed, draw in zip(rows, seeds, chosen, strict=True) if draw is None]
-        drawn = iter(self._draws.draw([row for row, _ in own], [seed for _, seed in own]))
-        draws: list[Draw] = []
-        for row, seed, choice in zip(rows, seeds, chosen, strict=True):
-            if choice is not None:
-                self._draws.seed(row, seed)
-            draws.append(next(drawn) if choice is None else choice)
+        draws = self._draws.draw_or_take(rows, seeds, chosen)
+        for row, draw in zip(rows, draws, strict=True):
             self._close(row)
-            self._episodes[row] = Episode(draws[-1], self.tasks)
+            self._episodes[row] = Episode(draw, self.tasks)
         infos = columns(self.num_envs, rows, {"task": [draw.task for draw in draws]})
         return [draw.prompt for draw in draws], infos
 

@@ -119,18 +119,13 @@ def played_states(env: gym.Env[Any, Any], number: int, seed: int = 0, longest: i
     for row in range(number):
         set_state(env, *(base.draw_start(generator) if row % 2 else base.draw_state(generator)))
         holds = row % 4 < 2
-        action = _extreme_action(base.action_space, generator)
+        action = np.where(generator.random(base.model.nu) < 0.5, -1.0, 1.0)
         for _ in range(generator.integers(1, longest + 1)):
             if not holds and generator.random() < CHANGE_OF_ACTION:
-                action = generator.uniform(base.action_space.low, base.action_space.high)
+                action = generator.uniform(-1.0, 1.0, size=base.model.nu)
             base.step(action)
         reached.append((base.data.qpos.copy(), base.data.qvel.copy()))
     return np.stack([pair[0] for pair in reached]), np.stack([pair[1] for pair in reached])
-
-
-def _extreme_action(space: gym.Space[Any], generator: np.random.Generator) -> NDArray[Any]:
-    low, high = space.low, space.high  # type: ignore[attr-defined]
-    return np.where(generator.random(low.shape) < 0.5, low, high)
 
 
 def render_states(

@@ -176,6 +176,28 @@ class RewardModel:
                     found[index] = [(*span, row_parts[start + k]) for k, span in enumerate(spans)]
         return found
 
+    def prefix_values(self, rows: Sequence[Encoded]) -> list[Tensor]:
+        """Return the head's value at each token of N encoded responses, with gradients where they are on.
+
+        Returns:
+            Of each response a tensor [tokens of the response], the one that ends it included. With the head ``last`` it
+            is what the prefix up to the token is worth, and the last of them is the score.
+        """
+        ids, attention, response = self._padded(rows)
+        values = self._values(ids, attention)
+        return [own[mask] for own, mask in zip(values, response, strict=True)]
+
+    def response_states(self, rows: Sequence[Encoded]) -> list[Tensor]:
+        """Return the base's last state at each token of N encoded responses, with gradients where they are on.
+
+        Returns:
+            Of each response a tensor [tokens of the response, D], the one that ends it included. Not for ``log_ratio``,
+            whose base gives no states.
+        """
+        ids, attention, response = self._padded(rows)
+        states = self._states(ids, attention)
+        return [own[mask] for own, mask in zip(states, response, strict=True)]
+
     def __call__(self, rows: Sequence[Encoded]) -> Tensor:
         """Return the scores of N encoded responses as a tensor [N], with gradients where they are on."""
         import torch

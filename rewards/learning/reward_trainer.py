@@ -290,13 +290,17 @@ class RewardTrainer:
         total, sums, counts = 0.0, dict[str, float](), dict[str, float]()
         for part in self._parts(rows):
             share = len(part) / len(rows)
-            loss, metrics = self.loss(self._scored(part), Targets.of(part, self.model.device))
+            loss, metrics = self.loss_of(part)
             if loss.requires_grad:
                 (share * loss).backward()  # type: ignore[no-untyped-call]
             total += share * float(loss.detach())
             for name, value in metrics.items():
                 sums[name], counts[name] = sums.get(name, 0.0) + share * value, counts.get(name, 0.0) + share
         return total, {name: value / counts[name] for name, value in sums.items()}
+
+    def loss_of(self, rows: Sequence[Comparison]) -> tuple[Tensor, Mapping[str, float]]:
+        """Return the mean loss over rows that are computed in one pass, with gradients, and what is worth logging."""
+        return self.loss(self._scored(rows), Targets.of(rows, self.model.device))
 
     def _parts(self, rows: Sequence[Comparison]) -> Iterator[list[Comparison]]:
         """Yield rows together whose responses, all padded to the longest, fit the token budget."""

@@ -71,6 +71,7 @@ class ClipShape:
 TINY = ClipShape(width=4, text_width=16, text_layers=1, dimensions=16, image_size=32, context_length=16)
 """For tests and examples."""
 SIZES = {
+    "tiny": ClipShape(width=8, text_width=48, dimensions=48),
     "small": ClipShape(),
     "medium": ClipShape(width=24, text_width=96, dimensions=96),
     "large": ClipShape(width=32, text_width=128, text_layers=3, dimensions=128),
@@ -82,8 +83,8 @@ class ClipConfig:
     """How a small CLIP is built and trained."""
 
     size: str = "small"
-    """Its size: small, medium or large, by width."""
-    steps: int = 450
+    """Its size: tiny, small, medium or large, by width."""
+    steps: int = 600
     """Number of optimizer steps."""
     batch_size: int = 256
     """Number of frames with their captions a step."""

@@ -8,12 +8,13 @@ import logging
 import math
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any
+from dataclasses import dataclass, field
 
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 from rewardium.rewards.models.after_fork import renew_after_fork
 from rewardium.rewards.models.judge import Completion, JudgeError
+from rewardium.rewards.models.rebuilt import Rebuilt
+from rewardium.rewards.models.rule_names import Registered, registering
 
 logger = logging.getLogger(__name__)
 
@@ -21,13 +22,7 @@ Rule = Callable[[str], str | tuple[str, ...]]
 """From a prompt to an answer, or to an answer followed by the other answers that are allowed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Registered:
-    rule: Rule
-    version: str
-
-
-_RULES: dict[str, _Registered] = {}
+_RULES: dict[str, Registered[Rule]] = {}
 
 
 def scripted_rule(name: str, version: str = "1") -> Callable[[Rule], Rule]:
@@ -52,20 +47,7 @@ def scripted_rule(name: str, version: str = "1") -> Callable[[Rule], Rule]:
         >>> ScriptedJudge("loud").complete([HELPFUL.prompt(("YOU WIN!",))])[0].text
         'helpful'
     """
-    if not name or not name.replace("_", "a").replace("-", "a").isalnum():
-        raise RewardiumError(f"a rule's name consists of letters, digits, '_' and '-', got {name!r}")
-
-    def decorate(rule: Rule) -> Rule:
-        known = _RULES.get(name)
-        if known is not None and (known.rule.__module__, known.rule.__qualname__) != (
-            rule.__module__,
-            rule.__qualname__,
-        ):
-            raise RewardiumError(f"the rule name {name!r} is already taken by {known.rule.__module__}")
-        _RULES[name] = _Registered(rule, version)
-        return rule
-
-    return decorate
+    return registering(_RULES, name, version)
 
 
 def rule_names() -> list[str]:
@@ -81,7 +63,7 @@ def rule_names() -> list[str]:
 
 
 @dataclass(frozen=True)
-class ScriptedJudge:
+class ScriptedJudge(Rebuilt):
     """Answers by a rule, with a set share of mistakes and a set delay.
 
     A mistake is another one of the allowed answers. Whether a prompt gets one follows from the seed and the prompt, so
@@ -119,14 +101,6 @@ class ScriptedJudge:
             raise RewardiumError(f"scripted judge: delay must be a number of seconds of at least 0, got {self.delay!r}")
         object.__setattr__(self, "_closed", threading.Event())
         renew_after_fork(self)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-        self.__post_init__()
 
     def after_fork_in_child(self) -> None:
         """Replace the event, whose lock may be held."""

@@ -10,11 +10,12 @@ import numpy as np
 
 from rewardium.envs.errors import RewardiumError, unknown_name_message
 from rewardium.rewards.models.frame_judge import Frame, ImageQuestion, Probabilities
+from rewardium.rewards.models.rule_names import Registered, registering
 
 FrameRule = Callable[[Sequence[Frame], str, str], Sequence[float]]
 """From frames, the goal and the name of a model to one number a frame: the larger, the nearer to the goal."""
 
-_RULES: dict[str, tuple[FrameRule, str]] = {}
+_RULES: dict[str, Registered[FrameRule]] = {}
 _SHARPNESS = 20.0
 _SAME = 1e-6
 
@@ -39,17 +40,7 @@ def frame_rule(name: str, version: str = "1") -> Callable[[FrameRule], FrameRule
         >>> ScriptedFrameJudge("blue").name
         'scripted:blue/1?error=0&seed=0'
     """
-    if not name or not name.replace("_", "a").replace("-", "a").isalnum():
-        raise RewardiumError(f"a rule's name consists of letters, digits, '_' and '-', got {name!r}")
-
-    def decorate(rule: FrameRule) -> FrameRule:
-        known = _RULES.get(name)
-        if known is not None and (known[0].__module__, known[0].__qualname__) != (rule.__module__, rule.__qualname__):
-            raise RewardiumError(f"the rule name {name!r} is already taken by {known[0].__module__}")
-        _RULES[name] = (rule, version)
-        return rule
-
-    return decorate
+    return registering(_RULES, name, version)
 
 
 @frame_rule("brightness")
@@ -115,7 +106,7 @@ class ScriptedFrameJudge:
     def name(self) -> str:
         """The rule, its version, and what changes its answers."""
         model = f"&clip={self.clip}" if self.clip else ""
-        return f"scripted:{self.rule}/{_RULES[self.rule][1]}?error={self.error:g}&seed={self.seed}{model}"
+        return f"scripted:{self.rule}/{_RULES[self.rule].version}?error={self.error:g}&seed={self.seed}{model}"
 
     def check_words(self, allowed: Sequence[str]) -> None:
         """Refuse words that no rule knows; only yes and no, or 1, 2 and 0, are answered."""
@@ -134,7 +125,7 @@ class ScriptedFrameJudge:
         frames = question.frames
         if not 1 <= len(frames) <= 2:
             return None
-        values = list(_RULES[self.rule][0](frames, question.goal, self.clip))
+        values = list(_RULES[self.rule].rule(frames, question.goal, self.clip))
         gap = values[1] - values[0] if len(values) == 2 else values[0] - 0.5
         if self._mistaken(question):
             gap = -gap

@@ -140,8 +140,11 @@ def spellings(word: str) -> list[str]:
     Example:
         >>> spellings("yes")
         ['yes', ' yes', 'Yes', ' Yes', 'YES', ' YES']
+        >>> spellings("a")
+        ['a', ' a', 'A', ' A']
     """
-    return [blank + text for text in (word, word.capitalize(), word.upper()) for blank in ("", " ")]
+    texts = dict.fromkeys((word, word.capitalize(), word.upper()))
+    return [blank + text for text in texts for blank in ("", " ")]
 
 
 def _log_probability(score: Any) -> float | None:

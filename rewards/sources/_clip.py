@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
+from rewardium.rewards.models.rebuilt import Rebuilt
 from rewardium.rewards.models.vision_encoder import VisionEncoder, load_vision_encoder
 from rewardium.rewards.reward import RewardSource
 
 
 @dataclass(frozen=True)
-class ClipSource(RewardSource):
+class ClipSource(Rebuilt, RewardSource):
     """A source that looks at frames through a vision encoder, which is loaded when the source is built.
 
     Args:
@@ -37,14 +38,6 @@ class ClipSource(RewardSource):
             raise RewardiumError(f"{self.registered_name}: 'clip' must be a model's name or folder, got {self.clip!r}")
         object.__setattr__(self, "clip", str(self.clip))
         object.__setattr__(self, "_encoder", load_vision_encoder(self.clip) if self.clip else None)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {item.name: getattr(self, item.name) for item in fields(self) if item.init}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            object.__setattr__(self, name, value)
-        self.__post_init__()
 
     @property
     def encoder(self) -> VisionEncoder:

@@ -137,8 +137,21 @@ class TextJudge(Rebuilt, RewardSource):
             raise RewardiumError(f"{self.registered_name} asks a judge, and none is named: give judge='http://...'")
         if batch.actions is None:
             return no_score(batch, NO_RESPONSE)
-        cost = Cost()
         rows = [self._settled(row) for row in judged_rows(batch, self.scope, self.keeps_thought)]
+        return self.judge_rows(asking, rows, batch)
+
+    def judge_rows(self, asking: Asking, rows: Sequence[Judged | Settled], batch: TransitionBatch) -> Score:
+        """Ask about the rows that are not settled; by default each is worth what its votes amount to.
+
+        Args:
+            asking: The judge.
+            rows: Length B.
+            batch: Where they come from, with actions.
+
+        Returns:
+            The score, with what asking took.
+        """
+        cost = Cost()
         asked = {index: row for index, row in enumerate(rows) if isinstance(row, Judged)}
         votes = self._votes(asking, asked, cost)
         verdicts = [self._verdict(votes[index]) if isinstance(row, Judged) else row for index, row in enumerate(rows)]

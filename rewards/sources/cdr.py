@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.models.causal_model import Request
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._likelihood import (
     REDUCTIONS,
     UNITS,
+    Credited,
     LikelihoodSource,
     Reduce,
     Unit,
-    as_score,
-    example_model,
     log_ratios,
-    token_credit,
+    token_credits,
 )
 
 
@@ -51,16 +50,8 @@ class Cdr(LikelihoodSource):
         reduce: The ``"sum"`` over the tokens, or their ``"mean"``, which does not grow with the length.
         unit: Where the credit stands: with the ``"response"`` as a whole, at each ``"token"``, or at the end of each
             line (``"step"``).
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, a model cannot be loaded, or the tokenizers differ.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -78,39 +69,27 @@ class Cdr(LikelihoodSource):
     reduce: Reduce = "sum"
     unit: Unit = "response"
 
+    example_models = 2
+    example_settings: ClassVar[Mapping[str, Any]] = {"reduce": "mean"}
+
     def __post_init__(self) -> None:
         for name in ("criterion", "criterion_field"):
             if not isinstance(getattr(self, name), str):
                 raise RewardiumError(f"cdr: {name!r} must be a text, got {getattr(self, name)!r}")
         require_choice(self, "reduce", REDUCTIONS)
         require_choice(self, "unit", UNITS)
-        self.load_models("strong", "weak")
-
-    @classmethod
-    def example(cls, **changes: Any) -> Cdr:
-        """Return a small one, on two models with random weights in temporary folders."""
-        small = {"reduce": "mean", "dtype": "float64"}
-        return cls(example_model(0).name, example_model(1).name, **{**small, **changes})
+        self.load_models("strong", "weak", same_tokens=self.unit != "response" or self.reduce != "sum")
 
     @property
     def needs(self) -> frozenset[str]:  # type: ignore[override]
         """The response and what stands before it, and the task where it says the criterion."""
         return super().needs | ({"task"} if self.criterion_field else frozenset())
 
-    @property
-    def needs_same_tokens(self) -> bool:
-        """Whether there is anything to compare below the response as a whole."""
-        return self.unit != "response" or self.reduce != "sum"
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         told = [_told(request, text) for request, text in zip(requests, self._criteria(batch), strict=True)]
         said = [self.ask(self._models[0], told), self.ask(self._models[1], requests)]
-        rows = zip(log_ratios(*said), batch.actions, strict=True)
-        return as_score([token_credit(row, text, reduce=self.reduce, unit=self.unit) for row, text in rows], said)
+        return Credited(token_credits(log_ratios(*said), batch, reduce=self.reduce, unit=self.unit), said)
 
     def _criteria(self, batch: TransitionBatch) -> list[str]:
         if not self.criterion_field or batch.tasks is None:

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from rewardium.envs.transition import TransitionBatch
-from rewardium.rewards.models.causal_model import Span, TokenScores
+from rewardium.rewards.models.causal_model import Request, Span, TokenScores
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice
-from rewardium.rewards.source import Score
-from rewardium.rewards.sources._likelihood import (
-    Credit,
-    LikelihoodSource,
-    Tokens,
-    as_score,
-    example_model,
-    told,
-    within,
-)
+from rewardium.rewards.sources._likelihood import Credit, Credited, LikelihoodSource, Tokens, told, within
 
 WHERE = ("boxed", "last_line", "calls", "response")
 _BRACES = re.compile(r"\\boxed\s*+\{|\\.|[{}]", re.DOTALL)
@@ -48,16 +39,8 @@ class Crew(LikelihoodSource):
         model: The judging model, a folder or a name on the hub.
         where: The answer: what stands in the last ``"boxed"``, on the ``"last_line"``, in the tool ``"calls"`` between
             ``<tool_call>`` and ``</tool_call>``, or the whole ``"response"``.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, or the model cannot be loaded.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -74,19 +57,11 @@ class Crew(LikelihoodSource):
         require_choice(self, "where", WHERE)
         self.load_models("model")
 
-    @classmethod
-    def example(cls, **changes: Any) -> Crew:
-        """Return a small one, on a model with random weights in a temporary folder."""
-        return cls(example_model().name, **{"dtype": "float64", **changes})
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = self.ask(self._models[0], requests)
         rows = zip(said, batch.actions, strict=True)
-        return as_score([self._credit(row, text) for row, text in rows], [said])
+        return Credited([self._credit(row, text) for row, text in rows], [said])
 
     def _credit(self, row: TokenScores | str, text: str) -> Credit:
         if isinstance(row, str):

@@ -3,20 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from rewardium.envs.transition import TransitionBatch
+from rewardium.rewards.models.causal_model import Request
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice, require_number
-from rewardium.rewards.source import Score
-from rewardium.rewards.sources._likelihood import (
-    LikelihoodSource,
-    Unit,
-    as_score,
-    example_model,
-    log_ratios,
-    token_credit,
-)
+from rewardium.rewards.sources._likelihood import Credited, LikelihoodSource, Unit, log_ratios, token_credits
 
 
 @register("dpo_reward", papers=("B58",))
@@ -39,16 +31,8 @@ class DpoReward(LikelihoodSource):
             response counts as a whole.
         beta: The coefficient.
         unit: Where the credit stands: the ``"response"`` as a whole, or each ``"token"``.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, or a model cannot be loaded.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -63,26 +47,14 @@ class DpoReward(LikelihoodSource):
     beta: float = 0.1
     unit: Unit = "response"
 
+    example_models = 2
+
     def __post_init__(self) -> None:
         require_number(self, "beta", above=0.0)
         require_choice(self, "unit", ("response", "token"))
-        self.load_models("model", "reference_model")
+        self.load_models("model", "reference_model", same_tokens=self.unit != "response")
 
-    @classmethod
-    def example(cls, **changes: Any) -> DpoReward:
-        """Return a small one, on two models with random weights in temporary folders."""
-        return cls(example_model(0).name, example_model(1).name, **{"dtype": "float64", **changes})
-
-    @property
-    def needs_same_tokens(self) -> bool:
-        """Whether there is anything to compare below the response as a whole."""
-        return self.unit != "response"
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = [self.ask(model, requests) for model in self._models]
-        rows = zip(log_ratios(*said), batch.actions, strict=True)
-        return as_score([token_credit(row, text, factor=self.beta, unit=self.unit) for row, text in rows], said)
+        return Credited(token_credits(log_ratios(*said), batch, factor=self.beta, unit=self.unit), said)

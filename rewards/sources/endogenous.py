@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardium.envs.transition import TransitionBatch
+from rewardium.rewards.models.causal_model import Request
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice, require_number
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._likelihood import (
     REDUCTIONS,
     UNITS,
+    Credited,
     LikelihoodSource,
     Reduce,
     Tokens,
     Unit,
-    as_score,
-    example_model,
-    token_credit,
+    token_credits,
 )
 
 
@@ -70,16 +70,8 @@ class Endogenous(LikelihoodSource):
         reduce: The ``"sum"`` of the tokens, or their ``"mean"``.
         unit: Where the credit stands: at each ``"token"``, at the end of each line (``"step"``), or with the
             ``"response"`` as a whole.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, or the model cannot be loaded.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -94,22 +86,16 @@ class Endogenous(LikelihoodSource):
     reduce: Reduce = "sum"
     unit: Unit = "token"
 
+    example_settings: ClassVar[Mapping[str, Any]] = {"alpha": 0.02}
+
     def __post_init__(self) -> None:
         require_number(self, "alpha", above=0.0)
         require_choice(self, "reduce", REDUCTIONS)
         require_choice(self, "unit", UNITS)
         self.load_models("model")
 
-    @classmethod
-    def example(cls, **changes: Any) -> Endogenous:
-        """Return a small one, on a model with random weights in a temporary folder."""
-        return cls(example_model().name, **{"alpha": 0.02, "dtype": "float64", **changes})
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = self.ask(self._models[0], requests)
         rewards = [
             row
@@ -117,5 +103,4 @@ class Endogenous(LikelihoodSource):
             else Tokens(row.spans, endogenous_rewards(row.log_probabilities, row.log_normalizers, self.alpha))
             for row in said
         ]
-        rows = zip(rewards, batch.actions, strict=True)
-        return as_score([token_credit(row, text, reduce=self.reduce, unit=self.unit) for row, text in rows], [said])
+        return Credited(token_credits(rewards, batch, reduce=self.reduce, unit=self.unit), [said])

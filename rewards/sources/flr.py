@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,8 +12,7 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.models.causal_model import Request, TokenScores
 from rewardium.rewards.registry import register
-from rewardium.rewards.source import Score
-from rewardium.rewards.sources._likelihood import Credit, LikelihoodSource, as_score, example_model
+from rewardium.rewards.sources._likelihood import Credit, Credited, LikelihoodSource
 from rewardium.rewards.sources._sentences import sentences
 
 _MAX_FOLLOW_UPS = 1_000
@@ -87,16 +87,8 @@ class Flr(LikelihoodSource):
         model: The language model, a folder or a name on the hub.
         positive: What a content user says; at least one sentence.
         negative: What a discontented user says; without any, the likelihood of the positive ones counts alone.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, or the model cannot be loaded.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -111,6 +103,8 @@ class Flr(LikelihoodSource):
     positive: tuple[str, ...] = POSITIVE
     negative: tuple[str, ...] = NEGATIVE
 
+    example_settings: ClassVar[Mapping[str, Any]] = {"positive": ["Thanks!", "Good."], "negative": ["Wrong.", "No!"]}
+
     def __post_init__(self) -> None:
         for name in ("positive", "negative"):
             object.__setattr__(self, name, sentences(f"flr: {name!r}", getattr(self, name), _MAX_FOLLOW_UPS))
@@ -118,22 +112,13 @@ class Flr(LikelihoodSource):
             raise RewardiumError("flr: 'positive' needs at least one sentence")
         self.load_models("model")
 
-    @classmethod
-    def example(cls, **changes: Any) -> Flr:
-        """Return a small one, on a model with random weights in a temporary folder."""
-        small = {"positive": ["Thanks!", "Good."], "negative": ["Wrong.", "No!"], "dtype": "float64"}
-        return cls(example_model().name, **{**small, **changes})
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses with all follow-ups in one call."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         follow_ups = (*self.positive, *self.negative)
         said = self.ask(self._models[0], [_after(request, text) for request in requests for text in follow_ups])
         count = len(follow_ups)
         rows = [said[start : start + count] for start in range(0, len(said), count)]
-        return as_score([self._credit(row) for row in rows], [said])
+        return Credited([self._credit(row) for row in rows], [said])
 
     def _credit(self, row: list[TokenScores | str]) -> Credit:
         means: list[float] = []

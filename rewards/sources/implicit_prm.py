@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
+from rewardium.rewards.models.causal_model import Request
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice, require_number
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._likelihood import (
     UNITS,
     Credit,
+    Credited,
     LikelihoodSource,
     Tokens,
     Unit,
-    as_score,
-    example_model,
     log_ratios,
     parts_of,
     token_credit,
@@ -55,16 +54,8 @@ class ImplicitPrm(LikelihoodSource):
         unit: What a step is: every ``"token"``, what ends with the separator (``"step"``), or the whole ``"response"``.
         reduce: ``"sum"`` of the steps, the lowest step (``"min"``), or the lowest value of a prefix (``"min_prefix"``).
         separator: What ends a step.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, a model cannot be loaded, or the tokenizers differ.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -84,32 +75,21 @@ class ImplicitPrm(LikelihoodSource):
     reduce: Literal["sum", "min", "min_prefix"] = "sum"
     separator: str = "\n"
 
+    example_models = 2
+
     def __post_init__(self) -> None:
         require_number(self, "beta", above=0.0)
         require_choice(self, "unit", UNITS)
         require_choice(self, "reduce", REDUCTIONS)
         if not isinstance(self.separator, str) or not self.separator:
             raise RewardiumError(f"implicit_prm: 'separator' must be a text, got {self.separator!r}")
-        self.load_models("model", "reference_model")
+        self.load_models("model", "reference_model", same_tokens=self.unit != "response")
 
-    @classmethod
-    def example(cls, **changes: Any) -> ImplicitPrm:
-        """Return a small one, on two models with random weights in temporary folders."""
-        return cls(example_model(0).name, example_model(1).name, **{"dtype": "float64", **changes})
-
-    @property
-    def needs_same_tokens(self) -> bool:
-        """Whether there is anything to compare below the response as a whole."""
-        return self.unit != "response"
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = [self.ask(model, requests) for model in self._models]
-        ratios = log_ratios(*said)
-        return as_score([self._credit(row, text) for row, text in zip(ratios, batch.actions, strict=True)], said)
+        rows = zip(log_ratios(*said), batch.actions, strict=True)
+        return Credited([self._credit(row, text) for row, text in rows], said)
 
     def _credit(self, row: Tokens | str, text: str) -> Credit:
         if self.reduce == "sum" or isinstance(row, str):

@@ -6,7 +6,7 @@ import dataclasses
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import ClassVar, Literal, Self, get_args
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
@@ -27,12 +27,11 @@ logger = logging.getLogger(__name__)
 
 Against = Literal["answer", "response", "none"]
 YES, NO = 0, 1
-WORDS = ("yes", "no")
 
 _RIGHT = "You check a response to a question."
 _SAME = "You check whether a response to a question comes to the same answer as a reference answer."
 _PAIR = "You compare two responses to a question."
-_UNREAD = "the judge says neither yes nor no"
+_UNREAD = "the judge says neither of the two words"
 
 
 @register("judge_yes", papers=("A31",))
@@ -89,9 +88,12 @@ class JudgeYes(Rebuilt, RewardSource):
     field: str = "reference_responses"
     _chooser: WordChooser | None = dataclasses.field(init=False, repr=False, compare=False)
 
+    words: ClassVar[tuple[str, str]] = ("yes", "no")
+
     def __post_init__(self) -> None:
+        name = self.registered_name
         if not isinstance(self.judge, str) or not isinstance(self.field, str):
-            raise RewardiumError(f"judge_yes: 'judge' and 'field' must be texts, got {self.judge!r}, {self.field!r}")
+            raise RewardiumError(f"{name}: 'judge' and 'field' must be texts, got {self.judge!r}, {self.field!r}")
         require_choice(self, "against", get_args(Against))
         require_choice(self, "scope", get_args(Scope))
         require_number(self, "least", at_least=0.0, at_most=1.0)
@@ -103,7 +105,7 @@ class JudgeYes(Rebuilt, RewardSource):
         return frozenset({"action", "task"} | ({"history", "observation"} if self.scope == "episode" else set()))
 
     @classmethod
-    def example(cls) -> JudgeYes:
+    def example(cls) -> Self:
         """Return a small one, with a judge that is a rule."""
         return cls("scripted:grader")
 
@@ -115,7 +117,7 @@ class JudgeYes(Rebuilt, RewardSource):
     def score(self, batch: TransitionBatch) -> Score:
         """Ask about B responses, all at once."""
         if self._chooser is None:
-            raise RewardiumError("judge_yes asks a judge, and none is named: give judge='http://...'")
+            raise RewardiumError(f"{self.registered_name} asks a judge, and none is named: give judge='http://...'")
         if batch.actions is None:
             return no_score(batch, NO_RESPONSE)
         rows = [self._settled(row) for row in judged_rows(batch, self.scope)]
@@ -165,9 +167,9 @@ class JudgeYes(Rebuilt, RewardSource):
         if not prompts or self._chooser is None:
             return []
         try:
-            return self._chooser.choose(prompts, WORDS)
+            return self._chooser.choose(prompts, self.words)
         except Exception as error:
-            logger.warning("judge_yes: %d prompts stay without an answer: %s", len(prompts), error)
+            logger.warning("%s: %d prompts stay without an answer: %s", self.registered_name, len(prompts), error)
             return [None] * len(prompts)
 
     def _verdict(self, answers: Sequence[Probabilities | None]) -> Settled:

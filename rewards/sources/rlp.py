@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -11,9 +10,8 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
 from rewardium.rewards.models.causal_model import Request, TokenScores
 from rewardium.rewards.registry import register
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._columns import NO_REFERENCE, references, require_positive_int
-from rewardium.rewards.sources._likelihood import Credit, LikelihoodSource, as_score, before, example_model, told
+from rewardium.rewards.sources._likelihood import Credit, Credited, LikelihoodSource, before, told
 
 
 @register("rlp", papers=("A13",))
@@ -44,16 +42,8 @@ class Rlp(LikelihoodSource):
         horizon: Tokens of the reference that count; None for all.
         until: The mark at which a thought ends; a response without it counts as a whole. Empty for no mark.
         lead: What stands between the thought and the reference, and before the reference where there is no thought.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, a model cannot be loaded, or the tokenizers differ.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.task import Task
@@ -78,28 +68,20 @@ class Rlp(LikelihoodSource):
                 raise RewardiumError(f"rlp: {name!r} must be a text, got {getattr(self, name)!r}")
         self.load_models("model", *(["teacher"] if self.teacher else []))
 
-    @classmethod
-    def example(cls, **changes: Any) -> Rlp:
-        """Return a small one, on a model with random weights in a temporary folder."""
-        return cls(example_model().name, **{"dtype": "float64", **changes})
-
     @property
     def needs(self) -> frozenset[str]:  # type: ignore[override]
         """The response, what stands before it, and the reference."""
         return super().needs | {"task"}
 
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B thoughts; what comes next without a thought is scored once for all thoughts of a prompt."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         wanted = references(batch)
         pairs = [self._pair(request, text) for request, text in zip(requests, wanted, strict=True)]
         said = [
             self.ask(self._models[0], [pair if isinstance(pair, str) else pair[0] for pair in pairs]),
             self.ask(self._models[-1], [pair if isinstance(pair, str) else pair[1] for pair in pairs]),
         ]
-        return as_score([self._credit(*rows) for rows in zip(*said, strict=True)], said)
+        return Credited([self._credit(*rows) for rows in zip(*said, strict=True)], said)
 
     def _pair(self, request: Request | str, wanted: str | None) -> tuple[Request, Request] | str:
         if isinstance(request, str):

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rewardium.envs.errors import RewardiumError
 from rewardium.envs.transition import TransitionBatch
-from rewardium.rewards.models.causal_model import TokenScores
+from rewardium.rewards.models.causal_model import Request, TokenScores
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._likelihood import (
     UNITS,
+    Credited,
     LikelihoodSource,
     Tokens,
     Unit,
-    as_score,
     before,
-    example_model,
-    token_credit,
+    token_credits,
     within,
 )
 
@@ -55,16 +53,8 @@ class SelfCertainty(LikelihoodSource):
         over_vocabulary: Whether to divide by the number of tokens that the model chooses from.
         unit: Where the credit stands: with the ``"response"`` as a whole, at each ``"token"``, or at the end of each
             line (``"step"``).
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, or the model cannot be loaded.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -90,20 +80,11 @@ class SelfCertainty(LikelihoodSource):
         require_choice(self, "unit", UNITS)
         self.load_models("model")
 
-    @classmethod
-    def example(cls, **changes: Any) -> SelfCertainty:
-        """Return a small one, on a model with random weights in a temporary folder."""
-        return cls(example_model().name, **{"dtype": "float64", **changes})
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = self.ask(self._models[0], requests, distribution=True)
-        rows = zip(said, batch.actions, strict=True)
-        credits = [token_credit(self._counted(row, text), text, reduce="mean", unit=self.unit) for row, text in rows]
-        return as_score(credits, [said])
+        counted = [self._counted(row, text) for row, text in zip(said, batch.actions, strict=True)]
+        return Credited(token_credits(counted, batch, reduce="mean", unit=self.unit), [said])
 
     def _counted(self, row: TokenScores | str, text: str) -> Tokens | str:
         if isinstance(row, str):

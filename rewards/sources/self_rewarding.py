@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from rewardium.envs.transition import TransitionBatch
+from rewardium.rewards.models.causal_model import Request
 from rewardium.rewards.registry import register
 from rewardium.rewards.shaping.parameters import require_choice, require_number
-from rewardium.rewards.source import Score
 from rewardium.rewards.sources._likelihood import (
     REDUCTIONS,
     UNITS,
+    Credited,
     LikelihoodSource,
     Reduce,
     Tokens,
     Unit,
-    as_score,
-    example_model,
     log_ratios,
-    token_credit,
+    token_credits,
 )
 
 
@@ -48,16 +48,8 @@ class SelfRewarding(LikelihoodSource):
         reduce: The ``"sum"`` of the tokens, or their ``"mean"``, which does not grow with the length.
         unit: Where the credit stands: at each ``"token"``, at the end of each line (``"step"``), or with the
             ``"response"`` as a whole.
-        context: ``"episode"`` or ``"turn"``: what stands before the response.
-        chat: Whether to use the tokenizer's chat template, where it has one.
-        max_tokens: The most tokens of a text with its context.
-        tokens_a_pass: Tokens that a model reads at once.
-        device: E.g. ``"cuda:0"``.
-        dtype: E.g. ``"bfloat16"``.
 
-    Raises:
-        RewardiumError: When a parameter is out of its range, a model cannot be loaded, or the tokenizers differ.
-        MissingExtraError: When ``torch`` or ``transformers`` is not installed.
+    Other parameters, and what is raised, are those of all sources of likelihoods, see ``LikelihoodSource``.
 
     Example:
         >>> from rewardium.envs.transition import Transition
@@ -73,32 +65,23 @@ class SelfRewarding(LikelihoodSource):
     reduce: Reduce = "sum"
     unit: Unit = "token"
 
+    example_models = 2
+    example_settings: ClassVar[Mapping[str, Any]] = {"clip": 0.02}
+
     def __post_init__(self) -> None:
         if self.clip is not None:
             require_number(self, "clip", above=0.0)
         require_choice(self, "reduce", REDUCTIONS)
         require_choice(self, "unit", UNITS)
-        self.load_models("tuned", "base")
+        self.load_models(
+            "tuned", "base", same_tokens=self.unit != "response" or self.reduce != "sum" or self.clip is not None
+        )
 
-    @classmethod
-    def example(cls, **changes: Any) -> SelfRewarding:
-        """Return a small one, on two models with random weights in temporary folders."""
-        small = {"clip": 0.02, "dtype": "float64"}
-        return cls(example_model(0).name, example_model(1).name, **{**small, **changes})
-
-    @property
-    def needs_same_tokens(self) -> bool:
-        """Whether there is anything to compare below the response as a whole."""
-        return self.unit != "response" or self.reduce != "sum" or self.clip is not None
-
-    def score(self, batch: TransitionBatch) -> Score:
+    def credits(self, requests: list[Request | str], batch: TransitionBatch) -> Credited:
         """Score B responses."""
-        requests = self.answers(batch)
-        if isinstance(requests, Score):
-            return requests
         said = [self.ask(model, requests) for model in self._models]
-        rows = zip(map(self._bounded, log_ratios(*said)), batch.actions, strict=True)
-        return as_score([token_credit(row, text, reduce=self.reduce, unit=self.unit) for row, text in rows], said)
+        rows = [self._bounded(row) for row in log_ratios(*said)]
+        return Credited(token_credits(rows, batch, reduce=self.reduce, unit=self.unit), said)
 
     def _bounded(self, row: Tokens | str) -> Tokens | str:
         if isinstance(row, str) or self.clip is None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import _verify_adversarial as adversarial_families
 import _verify_families as families
 
 from rewardium.envs.errors import RewardiumError
@@ -163,7 +164,7 @@ def symbolic_wrong(rng: random.Random, number: int) -> Pair:
 
 def adversarial(rng: random.Random, number: int) -> Pair:
     """Make a pair that is small to write and large to compute, or simply large; all of them are wrong answers."""
-    family = families.ADVERSARIAL[number % len(families.ADVERSARIAL)]
+    family = adversarial_families.ADVERSARIAL[number % len(adversarial_families.ADVERSARIAL)]
     gold, wrong = family(rng)
     return Pair(gold, wrong, False, ADVERSARIAL)
 

@@ -268,8 +268,8 @@ def trained_judge_note(config: Config) -> list[str]:
         return []
     return [
         "That the [small judge](game_judge.md) understands anything: it was taught this question on messages "
-        "and captions, some from these very rooms, labelled by a table of sentences. Sentences that the table lacks are "
-        "new to it."
+        "and captions, some from these very rooms, labelled by a table of sentences. Sentences that the table lacks "
+        "are new to it."
     ]
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from _training_runs import check_asked
+
 from rewardium.agents.control.config import Memory
 from rewardium.agents.flags import YamlMapping
-from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 PROGRAMS = "scripts/results/programs"
 """The folder of the reward programs, seen from the root of the project."""
@@ -208,18 +209,8 @@ def check(config: Config) -> Config:
         RewardiumError: When a task or setting is unknown, or a number is out of its range.
     """
     config = replace(config, tasks=tuple(short_name(task) for task in config.tasks))
-    for kind, names, known in (("task", config.tasks, list(TASKS)), ("setting", config.settings, setting_names())):
-        for name in names:
-            if name not in known:
-                raise RewardiumError(f"{unknown_name_message(kind, name, known)}; known are {', '.join(known)}")
-        if not names or len(set(names)) != len(names):
-            raise RewardiumError(f"at least one {kind} is needed, and each once, got {names}")
-    if not config.seeds or len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
-        raise RewardiumError(f"seeds must be given, different and at least 0, got {config.seeds}")
     counts = ("steps", "jobs", "num_envs", "eval_episodes", "motif_env_steps", "motif_pairs", "motif_steps")
-    for name in counts:
-        if getattr(config, name) is not None and getattr(config, name) < 1:
-            raise RewardiumError(f"{name} must be at least 1, got {getattr(config, name)}")
+    check_asked(config, tasks=list(TASKS), settings=setting_names(), counts=counts)
     return config
 
 

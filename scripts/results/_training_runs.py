@@ -13,7 +13,7 @@ from _runs import write_json
 from rich.table import Table
 
 from rewardium.agents.run_folder import read_metrics
-from rewardium.envs.errors import RewardiumError
+from rewardium.envs.errors import RewardiumError, unknown_name_message
 
 FIGURES = "figures.json"
 
@@ -24,6 +24,47 @@ class Job(NamedTuple):
     task: str
     setting: str
     seed: int
+
+
+class Asked(Protocol):
+    """Which runs a config asks for."""
+
+    @property
+    def tasks(self) -> Sequence[str]:
+        """Short names of tasks."""
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """Names of settings."""
+
+    @property
+    def seeds(self) -> Sequence[int]:
+        """Seeds of training."""
+
+
+def check_asked(config: Asked, *, tasks: Sequence[str], settings: Sequence[str], counts: Sequence[str]) -> None:
+    """Refuse runs that cannot be made.
+
+    Args:
+        config: The experiment.
+        tasks: Those that there are.
+        settings: Those that there are.
+        counts: The fields of the config that are None or at least 1.
+
+    Raises:
+        RewardiumError: When a task or setting is unknown, or a number is out of its range.
+    """
+    for kind, names, known in (("task", config.tasks, tasks), ("setting", config.settings, settings)):
+        for name in names:
+            if name not in known:
+                raise RewardiumError(f"{unknown_name_message(kind, name, known)}; known are {', '.join(known)}")
+        if not names or len(set(names)) != len(names):
+            raise RewardiumError(f"at least one {kind} is needed, and each once, got {names}")
+    if not config.seeds or len(set(config.seeds)) != len(config.seeds) or min(config.seeds) < 0:
+        raise RewardiumError(f"seeds must be given, different and at least 0, got {config.seeds}")
+    for name in counts:
+        if getattr(config, name) is not None and getattr(config, name) < 1:
+            raise RewardiumError(f"{name} must be at least 1, got {getattr(config, name)}")
 
 
 class FinishedRun(Protocol):

@@ -249,7 +249,7 @@ def doubled(reward: Reward) -> Reward:
 def own_names(monkeypatch):
     """Forget the names that a test registers."""
     names()
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._REWARDS, "entries", dict(registry._REWARDS.entries))
 
 
 @pytest.mark.usefixtures("own_names")

@@ -125,7 +125,7 @@ def same(first, second):
 
 def test_adversarial_answers_are_as_large_as_promised():
     rng = random.Random(0)
-    answers = {family.__name__: family(rng)[1] for family in families.ADVERSARIAL}
+    answers = {family.__name__: family(rng)[1] for family in sys.modules["_verify_adversarial"].ADVERSARIAL}
     assert answers["nested_parentheses"].count("(") >= 2000
     assert answers["million_digits"].count("7") >= 1_000_000
     assert answers["open_braces"].count("{") >= 1000

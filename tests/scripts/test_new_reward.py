@@ -32,7 +32,7 @@ def script() -> ModuleType:
 @pytest.fixture(autouse=True)
 def registry_as_before(monkeypatch):
     rewards.names()  # everything shipped is registered first, so that it stays registered
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._REWARDS, "entries", dict(registry._REWARDS.entries))
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def test_train_resume_evaluate(tmp_path, monkeypatch, capsys):
     plugin.write_text(PLUGIN)
     reward = ["--plugin", plugin, "--reward", "extrinsic + 0.1 * train_control_test_moves"]
     registry.names()  # loads what is shipped, so that the copy holds it
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._REWARDS, "entries", dict(registry._REWARDS.entries))
     assert call("train_control", *flags(tmp_path, 128), *reward, monkeypatch=monkeypatch) == 0
     run = tmp_path / "runs" / "first"
     assert [row["step"] for row in read_metrics(run)] == [64, 128]

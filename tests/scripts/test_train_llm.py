@@ -56,7 +56,7 @@ def test_train_resume_evaluate(model, tmp_path, monkeypatch, capsys):
     from rewardium.rewards import registry
 
     registry.names()  # loads what is shipped, so that the copy holds it
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._REWARDS, "entries", dict(registry._REWARDS.entries))
     assert call("train_llm", *flags(model, tmp_path, 2), *reward, monkeypatch=monkeypatch) == 0
     run = tmp_path / "runs" / "first"
     assert [row["step"] for row in read_metrics(run)] == [0, 1, 2]

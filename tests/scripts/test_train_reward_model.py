@@ -49,6 +49,21 @@ def test_a_model_is_trained_and_pays_in_training(script, tmp_path, capsys):
     assert Trainer(config).train()
 
 
+@pytest.mark.slow
+def test_values_of_tokens_are_trained(script, tmp_path, capsys):
+    from rewardium import rewards
+
+    arguments = ["--runs", tmp_path, "--name", "values", "--demo", 30, "--tokens", *TINY]
+    assert script(*arguments) == 1
+    assert "outcome_cross_entropy or regression" in capsys.readouterr().out
+    arguments[3] = "others"
+    assert script(*arguments, "--train.loss", "outcome_cross_entropy") == 0
+    shown = capsys.readouterr().out
+    assert "reward: tvm(path=" in shown
+    assert "token_loss" in shown
+    assert rewards.parse(f"tvm('{tmp_path / 'others' / 'model'}', device='cpu')").link == "probability"
+
+
 def test_wrong_input_is_one_line(script, tmp_path, capsys):
     (tmp_path / "bad.jsonl").write_text('{"prompt": 1}\n')
     cases = [

@@ -111,4 +111,4 @@ def registered_test_sources() -> Iterator[None]:
         yield
     finally:
         for name in SOURCES:
-            registry._FACTORIES.pop(name, None)
+            registry._REWARDS.entries.pop(name, None)

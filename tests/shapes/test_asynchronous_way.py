@@ -48,7 +48,7 @@ def _sources():
     with registered_test_sources():
         registry.register("test_held")(Held)
         yield
-        registry._FACTORIES.pop("test_held")
+        registry._REWARDS.entries.pop("test_held")
 
 
 @pytest.mark.parametrize("name", list(ways.SHAPES))

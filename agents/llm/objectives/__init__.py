@@ -1,26 +1,22 @@
 """What is minimised: one file an objective, found by its registered name.
 
 A new objective is one new file in this folder: a frozen dataclass, whose fields are its settings, with a pure method
-``loss``. Two methods are optional. ``answer_advantage`` says what each answer is worth (a baseline of its own, a choice
-of the answers to learn from); without it the trainer compares answers as its ``credit`` and ``scale`` say. An objective
-that couples the answers to one prompt, as a loss over pairs does, has ``group_loss`` in place of ``loss`` and is given
-whole groups.
+``loss``. Three methods are optional. ``answer_advantage`` says what each answer is worth (a baseline of its own, a
+choice of the answers to learn from), ``token_advantage`` what each token is worth; without either the trainer compares
+answers as its ``credit`` and ``scale`` say. An objective that couples the answers to one prompt, as a loss over pairs
+does, has ``group_loss`` in place of ``loss`` and is given whole groups.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from functools import cache
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from rewardium.envs.catalogue import record
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.name_registry import NameRegistry, build_dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +160,23 @@ class AnswerAdvantage(Protocol):
 
 
 @runtime_checkable
+class TokenAdvantage(Protocol):
+    """An objective that says itself what each token is worth, from what was paid at which token."""
+
+    def token_advantage(self, rewards: Tensor, mask: Tensor, answers: Answers) -> Tensor:
+        """Compute the advantage of each sampled token.
+
+        Args:
+            rewards: float [B, T], what each token was paid, of all answers of this process, in whole groups.
+            mask: bool [B, T], the sampled tokens.
+            answers: The B answers.
+
+        Returns:
+            float32 [B, T], 0 outside of the mask and in answers that are not valid.
+        """
+
+
+@runtime_checkable
 class GroupObjective(_Needs, Protocol):
     """A loss that couples the answers to one prompt."""
 
@@ -196,7 +209,7 @@ class GroupObjective(_Needs, Protocol):
 AnyObjective = Objective | GroupObjective
 O = TypeVar("O", bound=Callable[..., AnyObjective])  # noqa: E741
 
-_OBJECTIVES: dict[str, Callable[..., AnyObjective]] = {}
+_OBJECTIVES: NameRegistry[AnyObjective] = NameRegistry("objective", __name__)
 
 
 def register_objective(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[O], O]:
@@ -209,22 +222,7 @@ def register_objective(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[
     Raises:
         RewardiumError: When another class has the name, or there is no such paper.
     """
-
-    def decorate(factory: O) -> O:
-        known = _OBJECTIVES.get(name)
-        if known is not None and known.__module__ != factory.__module__:
-            raise RewardiumError(f"the objective name {name!r} is already taken by {known.__module__}")
-        record(f"objective {name}", papers)
-        _OBJECTIVES[name] = factory
-        return factory
-
-    return decorate
-
-
-@cache
-def _load_shipped() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return _OBJECTIVES.register(name, papers)
 
 
 def objective_names() -> list[str]:
@@ -234,8 +232,7 @@ def objective_names() -> list[str]:
         >>> "grpo" in objective_names()
         True
     """
-    _load_shipped()
-    return sorted(_OBJECTIVES)
+    return _OBJECTIVES.names()
 
 
 def make_objective(name: str, **settings: Any) -> AnyObjective:
@@ -255,13 +252,4 @@ def make_objective(name: str, **settings: Any) -> AnyObjective:
         >>> make_objective("grpo", clip_high=0.28).clip_high
         0.28
     """
-    _load_shipped()
-    if name not in _OBJECTIVES:
-        raise RewardiumError(unknown_name_message("objective", name, _OBJECTIVES))
-    factory: Any = _OBJECTIVES[name]
-    known = [item.name for item in fields(factory)]
-    for setting in settings:
-        if setting not in known:
-            raise RewardiumError(f"objective {name!r}: {unknown_name_message('setting', setting, known)}")
-    objective: AnyObjective = factory(**settings)
-    return objective
+    return build_dataclass(_OBJECTIVES.get(name), settings, f"objective {name!r}")

@@ -8,7 +8,8 @@ from typing import get_args
 from torch import Tensor
 
 from rewardium.agents.llm.objectives import Answers, Totals, register_objective
-from rewardium.agents.llm.objectives._pairs import Choice, Pairs, preference_loss, preferences, reference_log_ratios
+from rewardium.agents.llm.objectives._pairs import Choice, Pairs, preference_loss, preferences
+from rewardium.agents.llm.objectives._tokens import answer_sums, log_ratio, required_reference
 from rewardium.envs.errors import RewardiumError
 
 
@@ -82,9 +83,26 @@ class Dpo:
         Raises:
             RewardiumError: When there is no reference.
         """
+        growth = log_ratio(logp, required_reference(logp_ref, "a loss over preferences"), mask)
         pairs = preferences(answers, self.pairs)
-        growth = reference_log_ratios(logp, logp_ref, mask, "a loss over preferences")
-        return preference_loss(growth, pairs, self.strength(answers, pairs).to(growth), totals)
+        return self.pairs_loss(growth, mask, pairs, self.strength(answers, pairs).to(growth), totals)
+
+    def pairs_loss(
+        self, growth: Tensor, mask: Tensor, pairs: Pairs, strength: Tensor, totals: Totals
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Compute the loss of some pairs.
+
+        Args:
+            growth: float [B, T], the log-ratio of each token to the reference, 0 outside of the mask.
+            mask: bool [B, T].
+            pairs: N preferences.
+            strength: float [N], beta of each.
+            totals: The size of the whole step.
+
+        Returns:
+            What ``group_loss`` returns.
+        """
+        return preference_loss(answer_sums(growth, mask), pairs, strength, totals)
 
     def strength(self, answers: Answers, pairs: Pairs) -> Tensor:
         """Return beta of each pair, float64 [N]."""

@@ -14,7 +14,7 @@ from rewardium.envs.math.verify.compare import compare
 from rewardium.envs.math.verify.extraction import find_answer, gold_text
 from rewardium.envs.math.verify.isolation.workers import Outcome, shared_pool
 from rewardium.envs.math.verify.limits import TooLargeError, UnreadableError
-from rewardium.envs.math.verify.numeric.agreement import Identity
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.reading.normalising import normalise
 from rewardium.envs.math.verify.reading.parser import MAX_REMEMBERED_LENGTH, forget, parse
 from rewardium.envs.math.verify.reading.plain import plain_number, same_plain

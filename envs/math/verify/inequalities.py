@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from rewardium.envs.math.verify.canonical import INFINITY, NEGATIVE_INFINITY, Canonical, Labelled
 from rewardium.envs.math.verify.intervals import same_set
-from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.numeric.identity import identical
 from rewardium.envs.math.verify.numeric.proportion import proportional
 from rewardium.envs.math.verify.numeric.values import real_value
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.tree import (
     Apply,
     Constant,

@@ -6,9 +6,9 @@ from functools import cmp_to_key
 from typing import Any, NamedTuple, TypeAlias
 
 from rewardium.envs.math.verify.limits import MAX_ITEMS, TooLargeError
-from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.numeric.identity import identical
 from rewardium.envs.math.verify.numeric.values import real_value
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.tree import Apply, Constant, Form, Interval, Node, Number, Sequence, Symbol, Union
 
 RealSet: TypeAlias = "Interval | Union | Sequence"

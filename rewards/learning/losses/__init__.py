@@ -7,16 +7,11 @@ mean over its rows, so that parts of a batch add up to the whole.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, TypeVar
 
-from rewardium.envs.catalogue import record
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.name_registry import NameRegistry, build_with
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -102,7 +97,7 @@ class RewardLoss(Protocol):
 
 
 L = TypeVar("L", bound=Callable[..., Any])
-_LOSSES: dict[str, Callable[..., Any]] = {}
+_LOSSES: NameRegistry[RewardLoss] = NameRegistry("loss", __name__, recorded_as="reward-model loss")
 
 
 def register_loss(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[L], L]:
@@ -115,22 +110,7 @@ def register_loss(name: str, *, papers: tuple[str, ...] = ()) -> Callable[[L], L
     Raises:
         RewardiumError: When another class has the name, or there is no such paper.
     """
-
-    def decorate(factory: L) -> L:
-        known = _LOSSES.get(name)
-        if known is not None and known.__module__ != factory.__module__:
-            raise RewardiumError(f"the loss name {name!r} is already taken by {known.__module__}")
-        record(f"reward-model loss {name}", papers)
-        _LOSSES[name] = factory
-        return factory
-
-    return decorate
-
-
-@cache
-def _load_shipped() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
+    return _LOSSES.register(name, papers)
 
 
 def loss_names() -> list[str]:
@@ -140,8 +120,7 @@ def loss_names() -> list[str]:
         >>> {"bradley_terry", "margin", "regression"} <= set(loss_names())
         True
     """
-    _load_shipped()
-    return sorted(_LOSSES)
+    return _LOSSES.names()
 
 
 def make_loss(name: str, settings: Mapping[str, Any] | None = None) -> RewardLoss:
@@ -158,14 +137,4 @@ def make_loss(name: str, settings: Mapping[str, Any] | None = None) -> RewardLos
         >>> make_loss("margin", {"scale": 0.5}).needs
         'pairs'
     """
-    _load_shipped()
-    if name not in _LOSSES:
-        raise RewardiumError(unknown_name_message("loss", name, _LOSSES))
-    factory = _LOSSES[name]
-    try:
-        inspect.signature(factory).bind(**(settings or {}))
-    except TypeError as error:
-        known = ", ".join(inspect.signature(factory).parameters) or "none"
-        raise RewardiumError(f"loss {name!r}: {error}; its settings are: {known}") from None
-    loss: RewardLoss = factory(**(settings or {}))
-    return loss
+    return build_with(f"loss {name!r}", _LOSSES.get(name), settings)

@@ -20,8 +20,8 @@ class OutcomeCrossEntropy:
     With the head ``log_ratio`` it is the loss of "Free Process Rewards without Process Labels" (2024), which the
     authors' code has (certainty: high): the reward of a response is ``beta log pi(y) / pi_ref(y)``, and its tokens'
     rewards then come for free. With a scalar head and soft labels of steps it is the loss of "Towards Hierarchical
-    Multi-Step Reward Models for Enhanced Reasoning in Large Language Models" (2025), whose trees are not here. It
-    learns from single responses, also where all are right or wrong.
+    Multi-Step Reward Models for Enhanced Reasoning in Large Language Models" (2025), whose data ``hierarchical_steps``
+    makes. It learns from single responses, also where all are right or wrong.
 
     Example:
         >>> import torch

@@ -12,6 +12,22 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+def smooth_hinge(distance: Tensor, gamma: float) -> Tensor:
+    """Return the rounded hinge of each distance; see ``SmoothHinge``.
+
+    Args:
+        distance: float, any shape: by how much the better is ahead.
+        gamma: The width of the rounded part, above 0.
+
+    Returns:
+        Of that shape, at least 0.
+    """
+    import torch
+
+    round_part = (1.0 - distance).clamp(min=0.0).square() / (2.0 * gamma)
+    return torch.where(distance >= 1.0 - gamma, round_part, 1.0 - gamma / 2.0 - distance)
+
+
 @register_loss("smooth_hinge")
 @dataclass(frozen=True)
 class SmoothHinge:
@@ -43,11 +59,5 @@ class SmoothHinge:
     def __call__(self, scores: Tensor, targets: Targets) -> tuple[Tensor, Metrics]:
         """Return the loss and the accuracy."""
         pairs = pairs_of(scores, targets)
-        first, second = self._hinge(pairs.difference), self._hinge(-pairs.difference)
+        first, second = smooth_hinge(pairs.difference, self.gamma), smooth_hinge(-pairs.difference, self.gamma)
         return pairs.mean(pairs.preference * first + (1.0 - pairs.preference) * second), pairs.metrics()
-
-    def _hinge(self, distance: Tensor) -> Tensor:
-        import torch
-
-        round_part = (1.0 - distance).clamp(min=0.0).square() / (2.0 * self.gamma)
-        return torch.where(distance >= 1.0 - self.gamma, round_part, 1.0 - self.gamma / 2.0 - distance)

@@ -7,15 +7,10 @@ equal comparisons give equal results.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any, Literal, Protocol, TypeVar
 
-from rewardium.envs.catalogue import record
-from rewardium.envs.errors import RewardiumError, unknown_name_message
+from rewardium.envs.name_registry import NameRegistry, build_with
 from rewardium.rewards.learning.preference_data.comparison import Comparison
 
 Kind = Literal["builder", "curator"]
@@ -29,7 +24,10 @@ class Step(Protocol):
 
 
 S = TypeVar("S", bound=Callable[..., Any])
-_STEPS: dict[str, tuple[Kind, Callable[..., Any]]] = {}
+_STEPS: NameRegistry[Step] = NameRegistry(
+    "builder or curator", __name__, name_kind="name", recorded_as="preference data"
+)
+_KINDS: dict[str, Kind] = {}
 
 
 def register_step(name: str, kind: Kind, *, papers: tuple[str, ...] = ()) -> Callable[[S], S]:
@@ -45,20 +43,11 @@ def register_step(name: str, kind: Kind, *, papers: tuple[str, ...] = ()) -> Cal
     """
 
     def decorate(factory: S) -> S:
-        known = _STEPS.get(name)
-        if known is not None and known[1].__module__ != factory.__module__:
-            raise RewardiumError(f"the name {name!r} is already taken by {known[1].__module__}")
-        record(f"preference data {name}", papers)
-        _STEPS[name] = (kind, factory)
-        return factory
+        registered = _STEPS.register(name, papers)(factory)
+        _KINDS[name] = kind
+        return registered
 
     return decorate
-
-
-@cache
-def _load_shipped() -> None:
-    for module in pkgutil.iter_modules(__path__):
-        importlib.import_module(f"{__name__}.{module.name}")
 
 
 def step_names(kind: Kind | None = None) -> list[str]:
@@ -68,8 +57,7 @@ def step_names(kind: Kind | None = None) -> list[str]:
         >>> "verified_pairs" in step_names("builder"), "dedupe" in step_names("curator")
         (True, True)
     """
-    _load_shipped()
-    return sorted(name for name, (own, _) in _STEPS.items() if kind in (None, own))
+    return [name for name in _STEPS.names() if kind in (None, _KINDS[name])]
 
 
 def make_step(name: str, settings: Mapping[str, Any] | None = None) -> Step:
@@ -87,14 +75,4 @@ def make_step(name: str, settings: Mapping[str, Any] | None = None) -> Step:
         >>> [row.responses for row in step([Comparison.of("2+2=", ["5", "4"], scores=[0, 1])])]
         [('4', '5')]
     """
-    _load_shipped()
-    if name not in _STEPS:
-        raise RewardiumError(unknown_name_message("builder or curator", name, _STEPS))
-    factory = _STEPS[name][1]
-    try:
-        inspect.signature(factory).bind(**(settings or {}))
-    except TypeError as error:
-        known = ", ".join(inspect.signature(factory).parameters) or "none"
-        raise RewardiumError(f"{name!r}: {error}; its settings are: {known}") from None
-    step: Step = factory(**(settings or {}))
-    return step
+    return build_with(repr(name), _STEPS.get(name), settings)

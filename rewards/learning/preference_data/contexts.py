@@ -1,4 +1,4 @@
-"""How a reference answer or principles are written into the prompt that a reward model reads."""
+"""How a reference answer, principles or earlier steps are written into what a reward model reads."""
 
 from __future__ import annotations
 
@@ -34,3 +34,21 @@ def negated(principle: str) -> str:
         'NOT: Be brief.'
     """
     return f"NOT: {principle}"
+
+
+def with_earlier_steps(earlier: str, step: str, most: int = 1_500) -> str:
+    r"""Return a step behind the steps before it, so that a model knows where begins what it judges.
+
+    It is all in the response, and the prompt stays the question, so that no question is on both sides when prompts are
+    held out.
+
+    Args:
+        earlier: The steps before; "" for none.
+        step: The step, or several that are judged as one.
+        most: Characters of the earlier steps that are kept, the last ones.
+
+    Example:
+        >>> with_earlier_steps("1+2=3\n", "3+3=6")
+        '1+2=3\n\nStep to judge:\n3+3=6'
+    """
+    return f"{earlier[max(0, len(earlier) - most) :]}\nStep to judge:\n{step}"

@@ -73,7 +73,7 @@ def _key_source():
             return Score.of([None if "step 2" in text else float("key" in text) for text in batch.texts])
 
     yield
-    del registry._FACTORIES["test_key"]
+    del registry._REWARDS.entries["test_key"]
 
 
 @pytest.mark.usefixtures("_key_source")

@@ -22,13 +22,14 @@ from rewardium.agents.llm.objectives import (
 from rewardium.envs.errors import RewardiumError
 
 SHIPPED = [
-    "crew_dpo", "dapo", "dcpo", "dpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "gspo", "mm_dpo", "nsr", "oreal",
-    "ppo", "prdp", "psr", "raft", "reinforce++", "rloo", "superhf", "trajectory_balance", "w_reinforce",
+    "crew_dpo", "d3po", "dapo", "dcpo", "dpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "gspo", "mm_dpo", "nsr",
+    "oreal", "pairwise_rl", "ppo", "prdp", "psr", "raft", "reinforce++", "rloo", "superhf", "tp_grpo",
+    "trajectory_balance", "w_reinforce",
 ]  # fmt: skip
 # Whose loss at the sampling policy is -sum A logp / size, so that its gradient is the plain policy gradient.
 POLICY_GRADIENTS = [
-    "dapo", "dcpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "nsr", "ppo", "psr", "raft", "reinforce++", "rloo",
-    "w_reinforce",
+    "dapo", "dcpo", "dr_grpo", "grpo", "grpo_lambda", "grpo_s", "nsr", "pairwise_rl", "ppo", "psr", "raft",
+    "reinforce++", "rloo", "tp_grpo", "w_reinforce",
 ]  # fmt: skip
 GROUP = [0] * 4 + [1] * 4 + [2] * 4
 RETURNS = [1.0, 0.0, 0.0, 1.0, 0.2, 0.9, 0.6, 0.7, 1.0, 1.0, 1.0, 1.0]
@@ -266,10 +267,10 @@ def test_one_new_file_is_a_new_objective(tmp_path, monkeypatch):
     """In a folder that stands for this package's own, a file that nothing else names."""
     (tmp_path / "doubled.py").write_text(ELEVENTH)
     objective_names()
-    monkeypatch.setattr(objectives, "_OBJECTIVES", dict(objectives._OBJECTIVES))
+    monkeypatch.setattr(objectives._OBJECTIVES, "entries", dict(objectives._OBJECTIVES.entries))
     monkeypatch.setattr(objectives, "__path__", [*objectives.__path__, str(tmp_path)])
     importlib.invalidate_caches()
-    objectives._load_shipped.cache_clear()
+    monkeypatch.setattr(objectives._OBJECTIVES, "_loaded", False)
     try:
         assert "doubled" in objective_names()
         doubled = make_objective("doubled", clip_high=0.3)

@@ -11,8 +11,9 @@ from rewardium.agents.llm.trainer import Trainer
 from rewardium.agents.run_folder import read_metrics
 
 NAMES = [
-    "judge_contexts", "judge_critique", "judge_decisive_principle", "judge_pairwise", "judge_principles",
-    "judge_reference", "judge_rethink", "judge_rubric", "judge_thinking", "judge_tools", "judge_yes",
+    "judge_contexts", "judge_critique", "judge_decisive_principle", "judge_facts", "judge_pairwise", "judge_preference",
+    "judge_principles", "judge_reference", "judge_rethink", "judge_rubric", "judge_thinking", "judge_thoughts",
+    "judge_tools", "judge_yes",
 ]  # fmt: skip
 SUMS = {"num_steps": 1, "operators": "+", "operand_kinds": ("integer",), "compact": True, "prompt": "{expression}="}
 

@@ -48,7 +48,7 @@ class Dice(Toolset):
 @pytest.fixture(autouse=True)
 def own_registry(monkeypatch):
     names()
-    monkeypatch.setattr(registry, "_FACTORIES", dict(registry._FACTORIES))
+    monkeypatch.setattr(registry._TOOLSETS, "entries", dict(registry._TOOLSETS.entries))
 
 
 def test_everything_shipped_is_found_by_file():

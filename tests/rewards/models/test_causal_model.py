@@ -148,9 +148,9 @@ def test_a_model_is_loaded_once_and_forgotten_when_nobody_uses_it(folder, model)
     number = id(other)
     del other
     gc.collect()
-    from rewardium.rewards.models import causal_model
+    from rewardium.rewards.models import causal_loading
 
-    assert number not in {id(known) for known in causal_model._LOADED.values()}
+    assert number not in {id(known) for known in causal_loading._LOADED.values()}
 
 
 def test_models_of_one_kind_have_one_key_of_tokens(model, tmp_path):

@@ -15,6 +15,7 @@ from rewardium.rewards.shaping.clip_delta import ClipDelta
 from rewardium.rewards.shaping.clip_step import ClipStep
 from rewardium.rewards.shaping.count_decay import CountDecay
 from rewardium.rewards.shaping.delta import Delta
+from rewardium.rewards.shaping.density import Density
 from rewardium.rewards.shaping.normalize import Normalize
 from rewardium.rewards.shaping.once import Once
 from rewardium.rewards.shaping.potential import Potential
@@ -33,6 +34,7 @@ NODES = {
     "clip_delta": lambda child: ClipDelta(child, 0.25),
     "count_decay": CountDecay,
     "delta": Delta,
+    "density": lambda child: Density(child, share=0.4),
     "normalize": Normalize,
     "once": Once,
     "potential": lambda child: Potential(child, gamma=0.9, initial=0.5),

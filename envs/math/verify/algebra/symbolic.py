@@ -22,19 +22,13 @@ from rewardium.envs.math.verify.algebra.sympy_forms import (
     Text,
     transformed,
 )
-from rewardium.envs.math.verify.algebra.sympy_identity import (
-    DIFFERENT,
-    EQUAL,
-    UNKNOWN,
-    Outcome,
-    all_of,
-    same_expression,
-)
+from rewardium.envs.math.verify.algebra.sympy_identity import same_expression
 from rewardium.envs.math.verify.algebra.sympy_reading import Reader
 from rewardium.envs.math.verify.algebra.sympy_sets import same_solutions
 from rewardium.envs.math.verify.algebra.sympy_values import accurate_value
 from rewardium.envs.math.verify.limits import TooLargeError, UnreadableError
 from rewardium.envs.math.verify.numeric.decimals import is_long, written_decimal
+from rewardium.envs.math.verify.outcome import DIFFERENT, EQUAL, UNKNOWN, Identity, all_of
 from rewardium.envs.math.verify.reading.parser import parse
 from rewardium.envs.math.verify.reading.units import PLAIN_UNIT, convert, same_unit_kind
 from rewardium.envs.math.verify.tree import Apply, Number
@@ -85,11 +79,11 @@ def decide(gold: str, answer: str) -> tuple[str, str]:
         return UNKNOWN, f"{type(error).__name__}: {error}"[:300]
 
 
-def _decided(gold: str, answer: str) -> Outcome:
+def _decided(gold: str, answer: str) -> Identity:
     import sympy
 
     if any(_LETTERS.fullmatch(text) for text in (gold, answer)):
-        return Outcome(UNKNOWN, "letters that may be a word")
+        return Identity(UNKNOWN, "letters that may be a word")
     first, second, has_bare_log = _read(gold, answer, sympy.E)
     result = compare(first, second)
     if has_bare_log and result.status != EQUAL:
@@ -114,7 +108,7 @@ def _read(gold: str, answer: str, log_base: Any) -> tuple[Any, Any, bool]:
     return first, second, any(reader.notes.has_bare_log for reader in readers)
 
 
-def _rounded(gold: str, first: Any, answer: str, second: Any) -> Outcome | None:
+def _rounded(gold: str, first: Any, answer: str, second: Any) -> Identity | None:
     """Accept a decimal number of six digits or more for a number that is no decimal, if less than a unit is missing."""
     for text, other in ((gold, second), (answer, first)):
         decimal = _decimal(text)
@@ -122,7 +116,7 @@ def _rounded(gold: str, first: Any, answer: str, second: Any) -> Outcome | None:
             continue
         value = accurate_value(other - _rational(decimal.value), {})
         if abs(value.number) + value.error < 10.0 ** -(decimal.places or 0):
-            return Outcome(EQUAL, "the decimal number agrees to its last place")
+            return Identity(EQUAL, "the decimal number agrees to its last place")
     return None
 
 
@@ -134,7 +128,7 @@ def _decimal(text: str) -> Number | None:
     return written_decimal(form) if isinstance(form, (Number, Apply)) else None
 
 
-def compare(gold: Any, answer: Any) -> Outcome:
+def compare(gold: Any, answer: Any) -> Identity:
     """Compare two values that were read.
 
     Args:
@@ -153,7 +147,7 @@ def compare(gold: Any, answer: Any) -> Outcome:
     for applies, comparison in _COMPARISONS:
         if applies(gold, answer):
             return comparison(gold, answer)
-    return Outcome(UNKNOWN, "answers of different kinds")
+    return Identity(UNKNOWN, "answers of different kinds")
 
 
 # Names before values.
@@ -236,26 +230,26 @@ def _is_disjunction(value: Many) -> bool:
     return value.kind == "list" and all(isinstance(item, Statement) and not _is_equation(item) for item in value.items)
 
 
-def _equations(gold: Statement, answer: Statement) -> Outcome:
+def _equations(gold: Statement, answer: Statement) -> Identity:
     import sympy
 
     sides = [statement.sides for statement in (gold, answer)]
     if not all(isinstance(side, sympy.Expr) for pair in sides for side in pair):
-        return Outcome(UNKNOWN, "equations of something else than numbers")
+        return Identity(UNKNOWN, "equations of something else than numbers")
     if any(side.is_Matrix for pair in sides for side in pair):
         return all_of((compare(first, second) for first, second in zip(*sides, strict=True)), "both sides are equal")
     return same_equation(sides[0][0] - sides[0][1], sides[1][0] - sides[1][1])
 
 
-def _matrices(gold: Any, answer: Any) -> Outcome:
+def _matrices(gold: Any, answer: Any) -> Identity:
     if gold.shape != answer.shape:
-        return Outcome(DIFFERENT, f"the shapes are {gold.shape} and {answer.shape}")
+        return Identity(DIFFERENT, f"the shapes are {gold.shape} and {answer.shape}")
     return all_of(map(same_expression, gold, answer), "all entries are equal")
 
 
-def _measured(gold: Measured, answer: Measured) -> Outcome:
+def _measured(gold: Measured, answer: Measured) -> Identity:
     if not same_unit_kind(gold.unit, answer.unit):
-        return Outcome(UNKNOWN, "units that cannot be compared")
+        return Identity(UNKNOWN, "units that cannot be compared")
     if PLAIN_UNIT in (gold.unit, answer.unit):
         return compare(gold.value, answer.value)
     sides = []
@@ -265,7 +259,7 @@ def _measured(gold: Measured, answer: Measured) -> Outcome:
     return same_expression(*sides)
 
 
-def _one_measured(gold: Any, answer: Any) -> Outcome:
+def _one_measured(gold: Any, answer: Any) -> Identity:
     """Compare with a bare number: it is taken in the same unit, and beside an angle in radians too."""
     import sympy
 
@@ -283,31 +277,31 @@ def _rational(value: Fraction) -> Any:
     return sympy.Rational(value.numerator, value.denominator)
 
 
-def _texts(gold: Text, answer: Text) -> Outcome:
+def _texts(gold: Text, answer: Text) -> Identity:
     is_same = gold.words == answer.words
-    return Outcome(EQUAL, "they are the same words") if is_same else Outcome(UNKNOWN, "different words")
+    return Identity(EQUAL, "they are the same words") if is_same else Identity(UNKNOWN, "different words")
 
 
 # Lists, tuples and sets of values.
 
 
-def _many(gold: Many, answer: Many) -> Outcome:
+def _many(gold: Many, answer: Many) -> Identity:
     kinds = {gold.kind, answer.kind}
     if "ratio" in kinds:
-        return _ratios(gold, answer) if kinds == {"ratio"} else Outcome(UNKNOWN, "a ratio and something else")
+        return _ratios(gold, answer) if kinds == {"ratio"} else Identity(UNKNOWN, "a ratio and something else")
     if len(gold.items) != len(answer.items) and kinds != {"set"}:
-        return Outcome(DIFFERENT, f"one has {len(gold.items)} items, the other {len(answer.items)}")
+        return Identity(DIFFERENT, f"one has {len(gold.items)} items, the other {len(answer.items)}")
     if kinds == {"tuple"} and len(gold.items) == 2 and _ends_differ(gold.brackets, answer.brackets):
-        return Outcome(DIFFERENT, "the brackets of pairs or intervals differ")
+        return Identity(DIFFERENT, "the brackets of pairs or intervals differ")
     if kinds == {"tuple"}:
         pairs = zip(gold.items, answer.items, strict=True)
         return all_of((compare(first, second) for first, second in pairs), "all entries are equal")
     if "tuple" in kinds:
-        return Outcome(UNKNOWN, "one has an order, the other none")
+        return Identity(UNKNOWN, "one has an order, the other none")
     result = _without_order(gold.items, answer.items, may_repeat="set" in kinds)
     has_statements = any(isinstance(item, Statement) for item in (*gold.items, *answer.items))
     if result.status == DIFFERENT and has_statements:
-        return Outcome(UNKNOWN, "systems of equations that are written in different ways")
+        return Identity(UNKNOWN, "systems of equations that are written in different ways")
     return result
 
 
@@ -315,15 +309,15 @@ def _ends_differ(first: str, second: str) -> bool:
     return first != second and "<" not in first + second
 
 
-def _ratios(gold: Many, answer: Many) -> Outcome:
+def _ratios(gold: Many, answer: Many) -> Identity:
     if len(gold.items) != len(answer.items):
-        return Outcome(DIFFERENT, "ratios of different length")
+        return Identity(DIFFERENT, "ratios of different length")
     pairs = zip(gold.items[1:], answer.items[1:], strict=True)
     crossed = (same_expression(a * answer.items[0], b * gold.items[0]) for a, b in pairs)
     return all_of(crossed, "the ratios are equal")
 
 
-def _without_order(gold: tuple[Any, ...], answer: tuple[Any, ...], may_repeat: bool) -> Outcome:
+def _without_order(gold: tuple[Any, ...], answer: tuple[Any, ...], may_repeat: bool) -> Identity:
     """Find for each item of the one an equal item of the other."""
     if max(len(gold), len(answer)) > MAX_COMPARED:
         raise TooLargeError(f"a list of more than {MAX_COMPARED} items without order")
@@ -337,25 +331,25 @@ def _without_order(gold: tuple[Any, ...], answer: tuple[Any, ...], may_repeat: b
         if may_repeat and any(compare(item, other).status == EQUAL for other in answer):
             continue
         unknown = next((result for result in results if result.status == UNKNOWN), None)
-        return unknown or Outcome(DIFFERENT, "an item of the one is missing in the other")
+        return unknown or Identity(DIFFERENT, "an item of the one is missing in the other")
     if left and not (may_repeat and _all_in(left, gold)):
-        return Outcome(DIFFERENT, "an item of the one is missing in the other")
-    return Outcome(EQUAL, "they have the same items")
+        return Identity(DIFFERENT, "an item of the one is missing in the other")
+    return Identity(EQUAL, "they have the same items")
 
 
 def _all_in(items: list[Any], others: tuple[Any, ...]) -> bool:
     return all(any(compare(item, other).status == EQUAL for other in others) for item in items)
 
 
-def _one_and_many(gold: Any, answer: Any) -> Outcome:
+def _one_and_many(gold: Any, answer: Any) -> Identity:
     """Compare a value with a set that may hold this value alone."""
     many, other = (gold, answer) if isinstance(gold, Many) else (answer, gold)
     if many.kind in ("set", "list") and len(many.items) == 1:
         return compare(many.items[0], other)
-    return Outcome(UNKNOWN, "one value and several")
+    return Identity(UNKNOWN, "one value and several")
 
 
-_COMPARISONS: tuple[tuple[Callable[[Any, Any], bool], Callable[[Any, Any], Outcome]], ...] = (
+_COMPARISONS: tuple[tuple[Callable[[Any, Any], bool], Callable[[Any, Any], Identity]], ...] = (
     (_is_family, same_family),
     (_are_matrices, _matrices),
     (_are_expressions, same_expression),

@@ -6,16 +6,10 @@ from math import gcd
 from typing import Any
 
 from rewardium.envs.math.verify.algebra.sympy_forms import Congruence, Family, Many
-from rewardium.envs.math.verify.algebra.sympy_identity import (
-    DIFFERENT,
-    EQUAL,
-    UNKNOWN,
-    Outcome,
-    constant_ratio,
-    sample_points,
-)
+from rewardium.envs.math.verify.algebra.sympy_identity import constant_ratio, sample_points
 from rewardium.envs.math.verify.algebra.sympy_values import accurate_value
 from rewardium.envs.math.verify.limits import TooLargeError
+from rewardium.envs.math.verify.outcome import DIFFERENT, EQUAL, UNKNOWN, Identity
 
 MAX_DEGREE = 20
 """Largest total degree of a polynomial that is factored or whose roots are isolated."""
@@ -29,7 +23,7 @@ _PARAMETERS = frozenset("jklmn")
 # Equations.
 
 
-def same_equation(first: Any, second: Any) -> Outcome:
+def same_equation(first: Any, second: Any) -> Identity:
     """Compare where two expressions are 0: as polynomials by their factors, else by a constant ratio.
 
     Args:
@@ -49,8 +43,8 @@ def same_equation(first: Any, second: Any) -> Outcome:
     if tops[0] is not None and tops[1] is not None:
         return _zero_sets(tops[0], tops[1])
     if constant_ratio(first, second) is not None:
-        return Outcome(EQUAL, "the equations differ by a constant factor")
-    return Outcome(UNKNOWN, "equations that are no polynomials")
+        return Identity(EQUAL, "the equations differ by a constant factor")
+    return Identity(UNKNOWN, "equations that are no polynomials")
 
 
 def _polynomial(difference: Any) -> Any:
@@ -75,17 +69,17 @@ def _degree(expression: Any) -> int:
     return int(expression.is_Symbol) + sum(map(_degree, expression.args))
 
 
-def _zero_sets(first: Any, second: Any) -> Outcome:
+def _zero_sets(first: Any, second: Any) -> Identity:
     factors = [_factors(polynomial) for polynomial in (first, second)]
     if factors[0] == factors[1]:
-        return Outcome(EQUAL, "the equations have the same factors")
+        return Identity(EQUAL, "the equations have the same factors")
     if len(first.gens) == len(second.gens) == 1:
         return _real_roots(first, second)
     for one, other in ((first, second), (second, first)):
         point = _only_zero(one, other)
         if point is not None:
-            return Outcome(DIFFERENT, f"only one equation holds at {point}")
-    return Outcome(UNKNOWN, "equations with different factors")
+            return Identity(DIFFERENT, f"only one equation holds at {point}")
+    return Identity(UNKNOWN, "equations with different factors")
 
 
 def _factors(polynomial: Any) -> frozenset[Any]:
@@ -93,16 +87,16 @@ def _factors(polynomial: Any) -> frozenset[Any]:
     return frozenset(factor.monic().as_expr() for factor, _ in polynomial.factor_list()[1])
 
 
-def _real_roots(first: Any, second: Any) -> Outcome:
+def _real_roots(first: Any, second: Any) -> Identity:
     if first.gens != second.gens:
-        return Outcome(UNKNOWN, "equations in different variables")
+        return Identity(UNKNOWN, "equations in different variables")
     if not (first.domain.is_QQ or first.domain.is_ZZ) or not (second.domain.is_QQ or second.domain.is_ZZ):
-        return Outcome(UNKNOWN, "equations with irrational coefficients")
+        return Identity(UNKNOWN, "equations with irrational coefficients")
     common = first.gcd(second)
     counts = [polynomial.sqf_part().count_roots() for polynomial in (first, second, common)]
     if counts[0] == counts[1] == counts[2]:
-        return Outcome(EQUAL, "the equations have the same real roots")
-    return Outcome(DIFFERENT, "a real root of one equation is none of the other")
+        return Identity(EQUAL, "the equations have the same real roots")
+    return Identity(DIFFERENT, "a real root of one equation is none of the other")
 
 
 def _only_zero(one: Any, other: Any) -> str | None:
@@ -123,7 +117,7 @@ def _only_zero(one: Any, other: Any) -> str | None:
 # Congruences and families.
 
 
-def same_congruence(gold: Congruence, answer: Congruence) -> Outcome:
+def same_congruence(gold: Congruence, answer: Congruence) -> Identity:
     """Compare congruences: both are solved for a variable, or their sides differ by multiples of the modulus.
 
     Example:
@@ -134,14 +128,14 @@ def same_congruence(gold: Congruence, answer: Congruence) -> Outcome:
     """
     first, second = abs(gold.modulus), abs(answer.modulus)
     if not (first.is_Integer and second.is_Integer and first > 0):
-        return Outcome(UNKNOWN, "moduli that are no integers")
+        return Identity(UNKNOWN, "moduli that are no integers")
     residues = [_solved(each.difference, modulus) for each, modulus in ((gold, first), (answer, second))]
     if None not in residues and residues[0][0] == residues[1][0]:  # type: ignore[index]
         is_same = first == second and residues[0] == residues[1]
-        return Outcome(EQUAL if is_same else DIFFERENT, "the residues are " + ("equal" if is_same else "not equal"))
+        return Identity(EQUAL if is_same else DIFFERENT, "the residues are " + ("equal" if is_same else "not equal"))
     if first == second and any(_is_multiple(gold.difference - sign * answer.difference, first) for sign in (1, -1)):
-        return Outcome(EQUAL, "the sides differ by multiples of the modulus")
-    return Outcome(UNKNOWN, "congruences of different kinds")
+        return Identity(EQUAL, "the sides differ by multiples of the modulus")
+    return Identity(UNKNOWN, "congruences of different kinds")
 
 
 def _solved(difference: Any, modulus: Any) -> tuple[Any, int] | None:
@@ -162,7 +156,7 @@ def _is_multiple(difference: Any, modulus: Any) -> bool:
     return all(value.is_Integer and value % modulus == 0 for value in values)
 
 
-def same_family(gold: Any, answer: Any) -> Outcome:
+def same_family(gold: Any, answer: Any) -> Identity:
     """Compare arithmetic progressions: their values within a common period are the same.
 
     Args:
@@ -183,19 +177,19 @@ def same_family(gold: Any, answer: Any) -> Outcome:
     """
     names = {value.names for value in (gold, answer) if isinstance(value, Family) and value.names}
     if len(names) > 1:
-        return Outcome(UNKNOWN, "families of values of different variables")
+        return Identity(UNKNOWN, "families of values of different variables")
     pairs = [_progressions(value) for value in (gold, answer)]
     if pairs[0] is None or pairs[1] is None:
-        return Outcome(UNKNOWN, "a family of values that is no arithmetic progression")
+        return Identity(UNKNOWN, "a family of values that is no arithmetic progression")
     period = _common_period([step for progression in pairs for _, step in progression or ()])
     if period is None:
-        return Outcome(UNKNOWN, "progressions without a common period")
+        return Identity(UNKNOWN, "progressions without a common period")
     values = [_within_period(progression or [], period) for progression in pairs]
     for items, others in (values, values[::-1]):
         for item in items:
             if not any(_same_residue(item, other) for other in others):
-                return Outcome(DIFFERENT, f"{item * period} is only in one of the families")
-    return Outcome(EQUAL, "the families have the same values within a period")
+                return Identity(DIFFERENT, f"{item * period} is only in one of the families")
+    return Identity(EQUAL, "the families have the same values within a period")
 
 
 def _progressions(value: Any) -> list[tuple[Any, Any]] | None:

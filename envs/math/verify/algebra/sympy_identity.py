@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from itertools import combinations, pairwise
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any
 
 from rewardium.envs.math.verify.algebra.sympy_forms import MAX_TERMS, evaluated
 from rewardium.envs.math.verify.algebra.sympy_values import (
@@ -22,8 +22,7 @@ from rewardium.envs.math.verify.algebra.sympy_values import (
     accurate_value,
 )
 from rewardium.envs.math.verify.limits import TooLargeError, UnreadableError
-
-EQUAL, DIFFERENT, UNKNOWN = "equal", "different", "unknown"
+from rewardium.envs.math.verify.outcome import DIFFERENT, EQUAL, UNKNOWN, Identity
 
 POINTS = 8
 """Points at which expressions must agree."""
@@ -51,35 +50,7 @@ _BOTH_COMPLEX = "both complex"
 _NO_VALUE = "no value"
 
 
-class Outcome(NamedTuple):
-    """What a comparison says.
-
-    Args:
-        status: ``"equal"``, ``"different"`` or ``"unknown"``.
-        reason: Why, in words.
-    """
-
-    status: str
-    reason: str
-
-
-def all_of(results: Iterable[Outcome], reason: str) -> Outcome:
-    """Join the comparisons of parts: one that differs decides, then one that is unknown.
-
-    Example:
-        >>> all_of([Outcome("equal", ""), Outcome("unknown", "?")], "all parts are equal").status
-        'unknown'
-    """
-    unknown = None
-    for result in results:
-        if result.status == DIFFERENT:
-            return result
-        if result.status == UNKNOWN:
-            unknown = unknown or result
-    return unknown or Outcome(EQUAL, reason)
-
-
-def same_expression(first: Any, second: Any) -> Outcome:
+def same_expression(first: Any, second: Any) -> Identity:
     """Compare two sympy expressions.
 
     Args:
@@ -102,12 +73,12 @@ def same_expression(first: Any, second: Any) -> Outcome:
     import sympy
 
     if first.has(sympy.nan, sympy.zoo) or second.has(sympy.nan, sympy.zoo):
-        return Outcome(UNKNOWN, "one has no value")
+        return Identity(UNKNOWN, "one has no value")
     first, second = (_evaluated(expression) for expression in _without_unknown_functions(first, second))
     if first == second:
-        return Outcome(EQUAL, f"both are {_short(first)}")
+        return Identity(EQUAL, f"both are {_short(first)}")
     if first.is_Rational and second.is_Rational:
-        return Outcome(DIFFERENT, f"{_short(first)} is not {_short(second)}")
+        return Identity(DIFFERENT, f"{_short(first)} is not {_short(second)}")
     if first.is_infinite or second.is_infinite:
         return _infinite(first, second)
     variable = _antiderivative_variable(first, second)
@@ -134,11 +105,11 @@ def _nodes(expression: Any) -> Iterable[Any]:
     return nodes
 
 
-def _infinite(first: Any, second: Any) -> Outcome:
+def _infinite(first: Any, second: Any) -> Identity:
     values = (first, second)
     if all(value.is_infinite or value.is_finite for value in values) and first != second:
-        return Outcome(DIFFERENT, "one is infinite, or infinities of different sign")
-    return Outcome(UNKNOWN, "one is infinite")
+        return Identity(DIFFERENT, "one is infinite, or infinities of different sign")
+    return Identity(UNKNOWN, "one is infinite")
 
 
 def _evaluated(expression: Any) -> Any:
@@ -267,7 +238,7 @@ def _sign(at: int, random: Random) -> int:
     return (1, -1, 1, random.choice((-1, 1)))[at % 4]
 
 
-def _same_at_points(first: Any, second: Any) -> Outcome:
+def _same_at_points(first: Any, second: Any) -> Identity:
     """Compare at points; then ask sympy where that has not decided."""
     variables = first.free_symbols | second.free_symbols
     points = sample_points(variables, TRIES) if variables else [dict[Any, Any]()]
@@ -281,7 +252,7 @@ def _same_at_points(first: Any, second: Any) -> Outcome:
     return _by_algebra(first, second, result)
 
 
-def _agreement(first: Any, second: Any, points: Iterable[Mapping[Any, Any]], wanted: int) -> Outcome:
+def _agreement(first: Any, second: Any, points: Iterable[Mapping[Any, Any]], wanted: int) -> Identity:
     """Compare at points until enough of them agree, or two differ.
 
     Where both values are complex for real variables, a difference counts only if there are no other points: both may
@@ -299,12 +270,12 @@ def _agreement(first: Any, second: Any, points: Iterable[Mapping[Any, Any]], wan
             break
         if counts[EQUAL] >= wanted and not counts[DIFFERENT]:
             where = f"at {counts[EQUAL]} points " if point else ""
-            return Outcome(EQUAL, f"they agree {where}to 40 digits")
+            return Identity(EQUAL, f"they agree {where}to 40 digits")
     kind = DIFFERENT if counts[EQUAL] or counts[DIFFERENT] else _BOTH_COMPLEX
     if counts[kind] < min(2, wanted):
-        return Outcome(UNKNOWN, "their values could not be compared")
+        return Identity(UNKNOWN, "their values could not be compared")
     where = ", ".join(f"{symbol} = {value}" for symbol, value in apart[kind].items() if not symbol.is_Dummy)
-    return Outcome(DIFFERENT, f"they differ at {where}" if where else "their values differ")
+    return Identity(DIFFERENT, f"they differ at {where}" if where else "their values differ")
 
 
 def _at_point(first: Any, second: Any, point: Mapping[Any, Any]) -> tuple[str, int]:
@@ -337,7 +308,7 @@ def _is_complex(number: Any) -> bool:
     return bool(abs(number.imag) > AGREEMENT * abs(number))
 
 
-def _by_algebra(first: Any, second: Any, otherwise: Outcome) -> Outcome:
+def _by_algebra(first: Any, second: Any, otherwise: Identity) -> Identity:
     """Let sympy evaluate integrals and sums, and simplify the difference."""
     import sympy
 
@@ -346,30 +317,30 @@ def _by_algebra(first: Any, second: Any, otherwise: Outcome) -> Outcome:
         return same_expression(*values)
     difference = values[0] - values[1]
     if difference == 0:
-        return Outcome(EQUAL, "their difference is 0")
+        return Identity(EQUAL, "their difference is 0")
     is_plain = not difference.has(sympy.Sum, sympy.Product, sympy.Integral)
     if is_plain and sympy.count_ops(difference) <= MAX_PROOF_OPERATIONS and sympy.simplify(difference) == 0:
-        return Outcome(EQUAL, "their difference simplifies to 0")
-    return otherwise if otherwise.status == UNKNOWN else Outcome(UNKNOWN, "they agree, but not in their variables")
+        return Identity(EQUAL, "their difference simplifies to 0")
+    return otherwise if otherwise.status == UNKNOWN else Identity(UNKNOWN, "they agree, but not in their variables")
 
 
 # Cases.
 
 
-def _same_by_cases(first: Any, second: Any) -> Outcome:
+def _same_by_cases(first: Any, second: Any) -> Identity:
     """Compare functions of one variable between and at the bounds of their cases."""
     variables = first.free_symbols | second.free_symbols
     if not variables:
         return _same_at_points(first, second)
     at_points = _agreement(first, second, sample_points(variables, TRIES), POINTS)
     if at_points.status == DIFFERENT or len(variables) > 1:
-        return at_points if at_points.status == DIFFERENT else Outcome(UNKNOWN, "cases in several variables")
+        return at_points if at_points.status == DIFFERENT else Identity(UNKNOWN, "cases in several variables")
     (variable,) = variables
     if variable.is_integer:
         return at_points
     bounds = _case_bounds(first, second, variable)
     if bounds is None:
-        return Outcome(UNKNOWN, "the bounds of the cases are not known")
+        return Identity(UNKNOWN, "the bounds of the cases are not known")
     for bound in bounds:
         result = _at_bound(first, second, variable, bound)
         if result.status != EQUAL:
@@ -378,7 +349,7 @@ def _same_by_cases(first: Any, second: Any) -> Outcome:
         result = _agreement(first, second, points, POINTS)
         if result.status != EQUAL and not _without_values(first, second, points):
             return result
-    return Outcome(EQUAL, "they agree in every case, and at the bounds of the cases")
+    return Identity(EQUAL, "they agree in every case, and at the bounds of the cases")
 
 
 def _case_bounds(first: Any, second: Any, variable: Any) -> list[Any] | None:
@@ -417,12 +388,12 @@ def _switches(expression: Any) -> set[Any]:
     )
 
 
-def _at_bound(first: Any, second: Any, variable: Any, bound: Any) -> Outcome:
+def _at_bound(first: Any, second: Any, variable: Any, bound: Any) -> Identity:
     """Compare at a bound, which may belong to no case of either."""
     sides = [_value_at(expression, variable, bound) for expression in (first, second)]
     if None in sides:
         is_same = sides[0] is sides[1]
-        return Outcome(EQUAL if is_same else DIFFERENT, f"at {_short(bound)} only one has a value")
+        return Identity(EQUAL if is_same else DIFFERENT, f"at {_short(bound)} only one has a value")
     result = same_expression(*sides)
     return result._replace(reason=f"at {_short(bound)}: {result.reason}")
 

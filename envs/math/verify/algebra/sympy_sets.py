@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from rewardium.envs.math.verify.algebra.sympy_forms import Many, Statement, as_set
-from rewardium.envs.math.verify.algebra.sympy_identity import (
-    DIFFERENT,
-    EQUAL,
-    UNKNOWN,
-    Outcome,
-    all_of,
-    constant_ratio,
-    same_expression,
-    sample_points,
-)
+from rewardium.envs.math.verify.algebra.sympy_identity import constant_ratio, same_expression, sample_points
 from rewardium.envs.math.verify.algebra.sympy_values import NoValueError, holds
 from rewardium.envs.math.verify.limits import TooLargeError, UnreadableError
+from rewardium.envs.math.verify.outcome import DIFFERENT, EQUAL, UNKNOWN, Identity, all_of
 
 MAX_DEGREE = 20
 """Largest degree of an inequality."""
@@ -82,7 +74,7 @@ def _relation_set(relation: Any, variable: Any) -> Any:
     return sympy.solve_univariate_inequality(relation, variable, relational=False)
 
 
-def same_solutions(gold: Any, answer: Any) -> Outcome:
+def same_solutions(gold: Any, answer: Any) -> Identity:
     """Compare inequalities and sets of real numbers by their solutions.
 
     Args:
@@ -104,7 +96,7 @@ def same_solutions(gold: Any, answer: Any) -> Outcome:
     if len(_variables(gold) | _variables(answer)) > 1:
         if isinstance(gold, Statement) and isinstance(answer, Statement):
             return _inequalities(gold, answer)
-        return Outcome(UNKNOWN, "inequalities for different variables")
+        return Identity(UNKNOWN, "inequalities for different variables")
     return same_set(_as_solutions(gold), _as_solutions(answer))
 
 
@@ -138,7 +130,7 @@ def _solutions(statement: Statement) -> Any:
     return solution_set(statement, variables.pop())
 
 
-def same_set(first: Any, second: Any) -> Outcome:
+def same_set(first: Any, second: Any) -> Identity:
     """Compare two sympy sets that consist of intervals and points.
 
     Example:
@@ -147,12 +139,12 @@ def same_set(first: Any, second: Any) -> Outcome:
         'equal'
     """
     if first == second:
-        return Outcome(EQUAL, "they are the same set")
+        return Identity(EQUAL, "they are the same set")
     pieces = [_pieces(each) for each in (first, second)]
     if pieces[0] is None or pieces[1] is None:
-        return Outcome(UNKNOWN, "sets that are no intervals")
+        return Identity(UNKNOWN, "sets that are no intervals")
     if len(pieces[0]) != len(pieces[1]):
-        return Outcome(
+        return Identity(
             DIFFERENT, f"one consists of {len(pieces[0])} intervals or points, the other of {len(pieces[1])}"
         )
     return all_of(
@@ -190,24 +182,24 @@ def _ends(piece: Any) -> tuple[Any, Any, bool, bool]:
     return piece.start, piece.end, bool(piece.left_open), bool(piece.right_open)
 
 
-def _same_piece(first: Any, second: Any) -> Outcome:
+def _same_piece(first: Any, second: Any) -> Identity:
     if first[2:] != second[2:]:
         ends = all_of((same_expression(first[0], second[0]), same_expression(first[1], second[1])), "")
-        return ends if ends.status == DIFFERENT else Outcome(DIFFERENT, "an end belongs to the one, not to the other")
+        return ends if ends.status == DIFFERENT else Identity(DIFFERENT, "an end belongs to the one, not to the other")
     return all_of((same_expression(first[0], second[0]), same_expression(first[1], second[1])), "the ends are equal")
 
 
 # Inequalities in several variables.
 
 
-def _inequalities(gold: Statement, answer: Statement) -> Outcome:
+def _inequalities(gold: Statement, answer: Statement) -> Identity:
     """Compare by a constant positive factor between them, then by points where only one holds."""
     first, second = _below_zero(gold), _below_zero(answer)
     if first is not None and second is not None:
         factor = constant_ratio(first[0], second[0])
         if factor is not None and factor > 0:
             is_same = first[1] == second[1]
-            return Outcome(
+            return Identity(
                 EQUAL if is_same else DIFFERENT,
                 "a positive factor between them, " + ("the same sign" if is_same else "but < and <="),
             )
@@ -222,7 +214,7 @@ def _below_zero(statement: Statement) -> tuple[Any, str] | None:
     return (left - right, operator) if operator in ("<", "<=") else (right - left, _FLIPPED[operator])
 
 
-def _truth_at_points(first: Any, second: Any) -> Outcome:
+def _truth_at_points(first: Any, second: Any) -> Identity:
     """Look for a point at which one condition holds and the other does not."""
     for point in sample_points(first.free_symbols | second.free_symbols, 60):
         try:
@@ -231,5 +223,5 @@ def _truth_at_points(first: Any, second: Any) -> Outcome:
             continue
         if not is_same:
             where = ", ".join(f"{symbol} = {value}" for symbol, value in point.items())
-            return Outcome(DIFFERENT, f"only one holds at {where}")
-    return Outcome(UNKNOWN, "inequalities in several variables")
+            return Identity(DIFFERENT, f"only one holds at {where}")
+    return Identity(UNKNOWN, "inequalities in several variables")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from rewardium.envs.math.verify.limits import TooLargeError
 from rewardium.envs.math.verify.numeric.balls import EXACT, Ball, BallArithmetic, ImpreciseError, VanishingError
@@ -26,11 +26,11 @@ from rewardium.envs.math.verify.numeric.folding import UndefinedError
 from rewardium.envs.math.verify.numeric.precision import double_arithmetic, high_precision, long_arithmetic
 from rewardium.envs.math.verify.numeric.program import ENTIRE_OPERATIONS, Program, complex_names
 from rewardium.envs.math.verify.numeric.sampling import sample_points
+from rewardium.envs.math.verify.outcome import Identity
 
 if TYPE_CHECKING:
     from mpmath import MPContext
 
-Status = Literal["equal", "different", "unknown"]
 
 POINTS = 6
 """Points at which two functions must agree to many digits; a constant is evaluated once."""
@@ -44,18 +44,6 @@ _DOUBLE_WORK = 0.4
 _PROOF_BITS = 170
 _GUARD_BITS = 96
 _BITS_PER_DIGIT = 3.3220
-
-
-class Identity(NamedTuple):
-    """What a comparison says.
-
-    Args:
-        status: ``"equal"``, ``"different"`` or ``"unknown"``.
-        reason: Why, in words.
-    """
-
-    status: Status
-    reason: str
 
 
 def needed_bits(programs: Iterable[Program], runs: Iterable[list[Ball]] = (), arithmetic: Any = None) -> float:

@@ -8,10 +8,10 @@ Example:
     'equal'
 """
 
-from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.numeric.proportion import proportional
 from rewardium.envs.math.verify.numeric.same_function import identical
 from rewardium.envs.math.verify.numeric.values import real_value
 from rewardium.envs.math.verify.numeric.zero_set import same_zero_set
+from rewardium.envs.math.verify.outcome import Identity
 
 __all__ = ["Identity", "identical", "proportional", "real_value", "same_zero_set"]

@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import Any
 
 from rewardium.envs.math.verify.limits import TooLargeError
-from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.numeric.building import build_program
 from rewardium.envs.math.verify.numeric.evaluation import Budget
 from rewardium.envs.math.verify.numeric.same_function import WORK, identical_within
 from rewardium.envs.math.verify.numeric.substitution import substituted, variables
 from rewardium.envs.math.verify.numeric.values import complex_value
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.tree import Apply, Node, Number
 
 ZERO = Number(Fraction(0))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from rewardium.envs.math.verify.limits import TooLargeError
-from rewardium.envs.math.verify.numeric.agreement import Identity, agree
+from rewardium.envs.math.verify.numeric.agreement import agree
 from rewardium.envs.math.verify.numeric.building import build_program
 from rewardium.envs.math.verify.numeric.decimals import (
     RELATIVE_TOLERANCE,
@@ -25,6 +25,7 @@ from rewardium.envs.math.verify.numeric.fingerprint import fingerprint, make_rin
 from rewardium.envs.math.verify.numeric.folding import Exact, bits_of
 from rewardium.envs.math.verify.numeric.program import Program
 from rewardium.envs.math.verify.numeric.values import is_near
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.tree import Apply, Node, Number
 
 WORK = 30_000.0

@@ -6,12 +6,12 @@ from fractions import Fraction
 from typing import NamedTuple
 
 from rewardium.envs.math.verify.limits import TooLargeError
-from rewardium.envs.math.verify.numeric.agreement import Identity
 from rewardium.envs.math.verify.numeric.building import build_program
 from rewardium.envs.math.verify.numeric.evaluation import Budget
 from rewardium.envs.math.verify.numeric.proportion import MAX_PROPORTIONAL_NODES, ZERO, proportional_within
 from rewardium.envs.math.verify.numeric.same_function import WORK, identical_within
 from rewardium.envs.math.verify.numeric.substitution import substituted, variables
+from rewardium.envs.math.verify.outcome import Identity
 from rewardium.envs.math.verify.tree import Apply, Node, Number, Symbol
 
 _MAX_VARIABLES = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rewardium.envs.math.verify.limits import MAX_NODES, TooLargeError, UnreadableError
 from rewardium.envs.math.verify.reading.lexer import Token, tokenise
-from rewardium.envs.math.verify.tree import Form
+from rewardium.envs.math.verify.tree import Form, Node
 
 
 class Cursor:
@@ -88,6 +88,14 @@ class Cursor:
 
     def power(self) -> Form:
         """Read a factor with its exponents."""
+        raise NotImplementedError
+
+    def exponent(self) -> Node:
+        """Read what stands in an exponent."""
+        raise NotImplementedError
+
+    def begins_factor(self) -> bool:
+        """Say whether another factor follows without a sign between."""
         raise NotImplementedError
 
     def primary(self) -> Form:

@@ -1,27 +1,16 @@
-"""Expressions: sums, products, powers, functions, numbers and names."""
+"""Expressions: sums, products, powers, and what they are made of."""
 
 from __future__ import annotations
 
 from fractions import Fraction
 
 from rewardium.envs.math.verify.limits import UnreadableError
-from rewardium.envs.math.verify.reading.brackets import CLOSING, BracketParser, unit_of
-from rewardium.envs.math.verify.reading.lexer import Token
+from rewardium.envs.math.verify.reading.brackets import unit_of
 from rewardium.envs.math.verify.reading.linear import added, multiplied, negative
-from rewardium.envs.math.verify.reading.nodes import (
-    applied,
-    as_node,
-    is_node,
-    is_proper_fraction,
-    is_whole,
-    negated,
-    product,
-)
-from rewardium.envs.math.verify.reading.notation import FUNCTIONS, GREEK
-from rewardium.envs.math.verify.reading.numbers import decimal, in_base, repeating, thousands
+from rewardium.envs.math.verify.reading.name_parser import NameParser
+from rewardium.envs.math.verify.reading.nodes import as_node, is_node, is_proper_fraction, is_whole, negated, product
 from rewardium.envs.math.verify.tree import (
     Apply,
-    Constant,
     Form,
     Interval,
     Matrix,
@@ -33,19 +22,12 @@ from rewardium.envs.math.verify.tree import (
     Union,
 )
 
-BASIS = ("basisi", "basisj", "basisk")
-"""Names of the unit vectors."""
-
 ORDINALS = ("th", "st", "nd", "rd")
 
 _POSTFIX_UNITS = {"%": "%", "€": "€", "£": "£", "$": "$"}
-_NUMBER_SETS = ("reals", "integers", "naturals", "rationals", "complexes")
-_FUNCTION_LETTERS = "fghFGH"
-_ACCENTS = ("vec", "hat", "bar", "tilde", "dot", "ddot", "overrightarrow", "widehat", "widetilde", "overline")
-_REALS = Interval(Apply("negate", (Constant("infinity"),)), Constant("infinity"), False, False)
 
 
-class ExpressionParser(BracketParser):
+class ExpressionParser(NameParser):
     """Reads expressions."""
 
     def sum(self) -> Form:
@@ -219,232 +201,7 @@ class ExpressionParser(BracketParser):
         self.at -= token.kind != "end"
         raise self.unreadable()
 
-    # Numbers.
 
-    def number(self, token: Token) -> Form:
-        """Read a number in any notation."""
-        digits = token.text
-        if self.group_digits and not self.brackets:
-            digits = self.grouped(digits)
-        if "." in digits and (period := self.period(digits)) is not None:
-            return period
-        if self.is_sign("_") and digits.isdigit():
-            return self.based(digits)
-        return decimal(digits)
-
-    def grouped(self, digits: str) -> str:
-        """Take the groups of three digits that follow a comma without a space: ``1,234``."""
-        pieces, at = [digits], self.at
-        if self.token.kind == "number" and (spaced := self.spaced_groups(digits)) is not None:
-            return spaced
-        while self.tokens[at].text == "," and not self.tokens[at].spaced:
-            number = self.tokens[at + 1]
-            if number.kind != "number" or number.spaced or not thousands(pieces, number.text):
-                break
-            pieces.append(number.text)
-            at += 2
-        followed = (
-            self.tokens[at].text == "," and self.tokens[at + 1].kind == "number" and not self.tokens[at + 1].spaced
-        )
-        if len(pieces) == 1 or followed:
-            return digits
-        self.at = at
-        return "".join(pieces)
-
-    def spaced_groups(self, digits: str) -> str | None:
-        """Take groups of three digits with spaces between them, where they are the whole answer: ``12 345``."""
-        pieces = [digits] + [token.text for token in self.tokens[self.at : -1]]
-        if len(pieces) != len(self.tokens) - 1 - (self.at - 1):
-            return None
-        if not all(thousands(pieces[:at], pieces[at]) for at in range(1, len(pieces))):
-            return None
-        self.at = len(self.tokens) - 1
-        return "".join(pieces)
-
-    def period(self, digits: str) -> Number | None:
-        r"""Read the period of a repeating decimal: ``0.\overline{3}``, ``0.(3)``, ``0.\dot{3}``, ``0.333...``."""
-        if self.is_sign("overline", "bar", "dot") and self.peek().text == "{" and self.peek(2).kind == "number":
-            block = self.peek(2).text
-            if self.peek(3).text != "}" or not block.isdigit():
-                raise self.unreadable()
-            self.at += 4
-            return repeating(digits, block)
-        block_token = self.peek()
-        if (
-            self.is_sign("(")
-            and not self.token.spaced
-            and block_token.text.isdigit()
-            and self.peek(2).text == ")"
-            and block_token.kind == "number"
-        ):
-            self.at += 3
-            return repeating(digits, block_token.text)
-        if self.accept("dots"):
-            return repeating(digits, None)
-        return None
-
-    def based(self, digits: str) -> Form:
-        """Read a number with its base as index: ``1011_2``."""
-        self.at += 1
-        base = self.raw_group()
-        value = in_base(digits, base)
-        if value is None:
-            raise UnreadableError(f"{digits!r} is no number in base {base!r}")
-        return Number(Fraction(value))
-
-    # Letters and names.
-
-    def letter(self, token: Token) -> Form:
-        """Read a letter: a constant, a variable, or a function that is called."""
-        name = token.text
-        if name == "e" and not self.is_sign("_", "'"):
-            return Constant("e")
-        if name == "i" and not self.is_sign("_", "'"):
-            return Constant("i")
-        symbol = Symbol(self.indexed(name))
-        if name in _FUNCTION_LETTERS and [self.peek(at).text for at in range(6)] == ["^", "{", "-", "1", "}", "("]:
-            self.at += 5
-            return self.call(Symbol(symbol.name + "^-1"))
-        if self.is_sign("(") and name in _FUNCTION_LETTERS and not self.token.spaced:
-            return self.call(symbol)
-        if name == "C" and self.is_choose():
-            return Apply("binomial", self.arguments())
-        return symbol
-
-    def indexed(self, name: str) -> str:
-        """Return a name with its index."""
-        if self.accept("_"):
-            name += "_" + self.raw_group()
-        return name
-
-    def call(self, function: Symbol) -> Node:
-        """Read the arguments of an unknown function."""
-        return Apply("call", (function, *self.arguments()))
-
-    def arguments(self) -> tuple[Node, ...]:
-        """Read arguments in brackets."""
-        opening = self.take().text
-        inside = self.enclosed(opening)
-        items = inside.items if isinstance(inside, Sequence) and inside.kind == "list" else (inside,)
-        return tuple(as_node(item) for item in items)
-
-    def is_choose(self) -> bool:
-        """Say whether (n, k) follows with n not below k, so that C(n, k) is a number and no point."""
-        opening, n, comma, k, closing = (self.peek(at) for at in range(5))
-        if (opening.text, comma.text, closing.text) != ("(", ",", ")") or not (n.text.isdigit() and k.text.isdigit()):
-            return False
-        return len(n.text) < 6 and len(k.text) < 6 and int(n.text) >= int(k.text)
-
-    def raw_group(self) -> str:
-        """Take the text of an index: one token, or what stands in braces."""
-        if not self.is_sign("{"):
-            return self.take().text
-        start, depth = self.at + 1, 0
-        while True:
-            token = self.take()
-            if token.kind == "end":
-                raise self.unreadable()
-            depth += {"{": 1, "}": -1}.get(token.text, 0) if token.kind == "sign" else 0
-            if not depth:
-                break
-        return "".join(item.text for item in self.tokens[start : self.at - 1])
-
-    def command(self, token: Token) -> Form:
-        """Read what a LaTeX command stands for."""
-        name = token.text
-        if name in FUNCTIONS:
-            return self.function(name)
-        if name in _CONSTANTS:
-            return _CONSTANTS[name]
-        if name == "Gamma" and self.is_sign("("):
-            raise UnreadableError("the gamma function")
-        if name in GREEK:
-            return Symbol(self.indexed(name))
-        if name in BASIS:
-            return Symbol(name)
-        if name in _NUMBER_SETS:
-            return _REALS if name == "reals" else Symbol(name)
-        reader = _COMMANDS.get(name)
-        if reader is not None:
-            form: Form = reader(self)
-            return form
-        if name in ("overline", "bar") and self.is_sign("{") and not self.names_a_segment():
-            return Apply("conjugate", (as_node(self.group()),))
-        if name in _ACCENTS:
-            return Symbol(f"{name}({self.raw_group()})")
-        if name in CLOSING:
-            return self.bracket(token)
-        self.at -= 1
-        raise self.unreadable()
-
-    def names_a_segment(self) -> bool:
-        """Say whether nothing but letters stands in the braces that follow, so that a bar over them makes a name."""
-        at = 1
-        while self.peek(at).kind == "letter":
-            at += 1
-        return self.peek(at).text == "}"
-
-    def function(self, name: str) -> Node:
-        """Read a function with its base, exponent and argument."""
-        base = exponent = None
-        while self.is_sign("_", "^"):
-            if self.take().text == "_":
-                base = self.index()
-            else:
-                exponent = self.exponent()
-        if name in ("max", "min", "gcd", "lcm"):
-            return Apply(name, self.many_arguments())
-        argument = self.argument()
-        if exponent == Number(Fraction(-1)) and name in _INVERSE:
-            return Apply(_INVERSE[name], (argument,))
-        node = applied(name, argument, base)
-        if exponent is None and self.is_sign("^") and not self.is_degree_ahead():
-            self.at += 1
-            exponent = self.exponent()
-        return node if exponent is None else Apply("power", (node, exponent))
-
-    def is_degree_ahead(self) -> bool:
-        """Say whether the exponent that follows is a sign of degrees."""
-        return self.peek().text == "circ" or (self.peek().text == "{" and self.peek(2).text == "circ")
-
-    def index(self) -> Node:
-        """Read the base of a logarithm."""
-        return as_node(self.group()) if self.is_sign("{") else as_node(self.primary())
-
-    def many_arguments(self) -> tuple[Node, ...]:
-        """Read the arguments of max, min, gcd and lcm."""
-        if self.is_sign("(", "{", "[", r"\{"):
-            return self.arguments()
-        return (self.argument(),)
-
-    def argument(self) -> Node:
-        """Read the argument of a function: a group, or factors up to the next sign or function."""
-        if self.is_sign("(", "[", "{", "|", "lvert"):
-            return as_node(self.bracket(self.take()))
-        is_negative = self.accept("-")
-        node = as_node(self.power())
-        while self.begins_factor() and not (self.token.kind == "command" and self.token.text in FUNCTIONS):
-            if self.is_sign("(", "["):
-                break
-            node = product(node, as_node(self.power()))
-        if self.is_sign("/") and self.peek().kind == "number" and isinstance(node, Constant):
-            self.at += 1
-            node = Apply("divide", (node, as_node(self.power())))
-        return negated(node) if is_negative else node
-
-
-_COMMANDS = {
-    "frac": ExpressionParser.fraction,
-    "sqrt": ExpressionParser.root,
-    "cbrt": ExpressionParser.cube_root,
-    "binom": ExpressionParser.binomial,
-    "begin": ExpressionParser.environment,
-    "emptyset": ExpressionParser.empty_set,
-    "dots": ExpressionParser.dots,
-}
-_CONSTANTS: dict[str, Node] = {"pi": Constant("pi"), "infty": Constant("infinity"), "i": Constant("i")}
-_INVERSE = {"sin": "arcsin", "cos": "arccos", "tan": "arctan", "cot": "arccot", "sec": "arcsec", "csc": "arccsc",
-    "sinh": "arsinh", "cosh": "arcosh", "tanh": "artanh"}  # fmt: skip
 _NO_FACTOR = frozenset(
     [
         "leq",
