@@ -21,7 +21,11 @@ from rewardium.envs.errors import RewardiumError
 from rewardium.rewards.reward import RewardSource
 
 UPDATES = 20
-PROGRAM = "class Reward:\\n    def score(self, transition):\\n        return float(len(transition['action']) % 3)\\n"
+PROGRAM = """
+def reward(step, memory):
+    memory["steps"] = memory.get("steps", 0) + 1
+    return {"sparse": 0, "dense": len(step["message"]) + memory["steps"]}
+"""
 COMPOSED = {
     "anneal": "anneal(verify, steps=40) + digit_match",
     "barfi": "barfi(verify, (digit_match, length))",
@@ -33,30 +37,29 @@ COMPOSED = {
     "clip_step": "clip_step(digit_match, eta=0.1)",
     "conditional_gate": "conditional_gate(verify, digit_match, length)",
     "count_bonus": "verify + count_bonus(key='observation')",
-    "count_decay": "count_decay(verify, part='observation')",
+    "count_decay": "count_decay(verify, part='text')",
     "delta": "delta(digit_match)",
     "density": "density(digit_match)",
     "difficulty": "difficulty(verify, digit_match)",
-    "explors_exploit": "verify + explors_exploit(model='table', key='observation')",
-    "first_of": "first_of(verify, length)",
+    "first_of": "first_of([verify, length])",
     "format_length": "format_length(maximum=24)",
     "gate": "gate(format, verify)",
-    "geometric_gate": "geometric_gate((digit_match, length), verify)",
+    "geometric_gate": "geometric_gate([digit_match, length], verify)",
     "group_length": "group_length(verify)",
     "grpo_lambda": "grpo_lambda(verify)",
     "harmo": "harmo(verify)",
     "harmonic": "harmonic(verify, length)",
     "janus_gate": "janus_gate(format, digit_match, verify)",
-    "ladder": "ladder(format, digit_match, verify)",
-    "lagrangian": "lagrangian(verify, (length,), (0.5,), every=8)",
-    "lexicographic": "lexicographic(verify, length)",
-    "mean": "mean(verify, digit_match)",
-    "milestones": "milestones(format, verify)",
+    "ladder": "ladder([format, digit_match, verify])",
+    "lagrangian": "lagrangian(verify, [length], [0.5], every=8)",
+    "lexicographic": "lexicographic([verify, length])",
+    "mean": "mean([verify, digit_match])",
+    "milestones": "milestones([format, verify])",
     "mixed_grain": "mixed_grain(verify, digit_match)",
     "normalize": "normalize(digit_match)",
-    "once": "once(verify, part='observation')",
+    "once": "once(verify, part='text')",
     "potential": "potential(digit_match)",
-    "product": "product(digit_match, length)",
+    "product": "product([digit_match, length])",
     "progress_fusion": "progress_fusion(digit_match, length)",
     "progressive": "progressive(digit_match, at=(0.0, 40.0))",
     "r3": "r3()",
@@ -77,7 +80,10 @@ OBJECTIVES_OF_THEIR_OWN = {
         "objective_kwargs": {"threshold": 0.55},
     },
 }
-NOT_OF_TEXT = {"calm": "captions of a game", "rnd": "observations of numbers", "roboclip": "frames"}
+NOT_OF_TEXT = {
+    "calm": "captions of a game", "explors_exploit": "actions that are numbers", "rnd": "observations that are numbers",
+    "roboclip": "frames",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +140,7 @@ def test_a_source_trains(quickstart_folder, tmp_path, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(COMPOSED))
 def test_what_composes_trains(quickstart_folder, tmp_path, name):
-    expression = COMPOSED[name] or f"verify + reward_program(text='{PROGRAM}')"
+    expression = COMPOSED[name] or f"verify + reward_program(text={PROGRAM!r}, mode='subprocess')"
     trained_rows(config(quickstart_folder, tmp_path, reward=expression))
 
 
