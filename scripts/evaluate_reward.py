@@ -1,7 +1,8 @@
 """Hold rewards against the truth on states of MuJoCo tasks: distances, rank correlations, and probes.
 
     python scripts/evaluate_reward.py
-    python scripts/evaluate_reward.py --envs rewardium/PendulumUpright-v0 --clips runs/clip/large --states 1000
+    python scripts/evaluate_reward.py --envs rewardium/PendulumUpright-v0 --clips runs/clip/small --states 1000
+    python scripts/evaluate_reward.py --page docs/reward_evaluation.md
     python scripts/evaluate_reward.py --clips ViT-B-32/laion2b_s34b_b79k --rewards "goal_image(image='goal.png')"
 
 States are drawn from all over a task's space, a random action is taken in each, and the state that it leads to is
@@ -31,6 +32,11 @@ from _command import run_command_line
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+
+sys.path.append(str(Path(__file__).resolve().parent / "results"))  # where this script finds its page
+
+from _reward_page import page
+from _runs import shown
 
 import rewardium.envs  # noqa: F401  - registers the suite's environments
 from rewardium import rewards
@@ -72,12 +78,16 @@ class Config:
     """Seed of states and actions."""
     out: Path = Path("runs/reward_evaluation")
     """Where the results go."""
+    page: Path | None = None
+    """Also write a page about the sweep of alpha, its picture beside it."""
 
     def __post_init__(self) -> None:
         if self.states < 2:
             raise RewardiumError(f"states must be at least 2, got {self.states}")
         if not self.envs or not (self.alphas or self.rewards):
             raise RewardiumError("at least one task, and one of alphas and rewards, must be given")
+        if self.page is not None and not self.alphas:
+            raise RewardiumError("a page is about the sweep of alpha: give --alphas")
 
 
 @dataclass(frozen=True)
@@ -116,6 +126,8 @@ def report(config: Config, console: Console) -> None:
     """Evaluate, and show and write what came out."""
     rows = run(config, console)
     write(config, rows)
+    if config.page is not None:
+        write_page(config, rows, config.page)
     console.print(table(rows))
     console.print(f"written to {config.out}", markup=False, soft_wrap=True)
 
@@ -259,6 +271,15 @@ def write(config: Config, rows: Sequence[Row]) -> None:
     lines += [f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells(row))} |" for row in rows]
     (config.out / "evaluation.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     draw(rows, config.out / "evaluation.png")
+
+
+def write_page(config: Config, rows: Sequence[Row], file: Path) -> None:
+    """Write the page and its picture."""
+    picture = file.with_suffix(".png")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draw(rows, picture)
+    command = shown(["scripts/evaluate_reward.py", "--page", str(file)])
+    file.write_text(page(rows, config.states, picture, file, command), encoding="utf-8")
 
 
 def finite(value: Any) -> Any:

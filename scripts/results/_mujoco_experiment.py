@@ -83,7 +83,7 @@ TARGET = 0.8
 class Config:
     """Compare a vision-language model's reward with the true one on MuJoCo tasks, with several seeds."""
 
-    tasks: tuple[str, ...] = ("PendulumUpright", "CartPoleUpright", "HalfCheetahOnBack")
+    tasks: tuple[str, ...] = ("PendulumUpright", "CartPoleUpright", "MountainCarTop", "HalfCheetahOnBack")
     """Tasks, e.g. PendulumUpright for rewardium/PendulumUpright-v0."""
     settings: tuple[str, ...] = tuple(setting.name for setting in SETTINGS)
     """Ways to reward: true, vlm, untrained, unpaid."""

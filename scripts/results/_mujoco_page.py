@@ -211,9 +211,9 @@ def held_fixed(config: Config, tasks: Mapping[str, Runs]) -> str:
         f"**Held fixed:** for each task the algorithm and its settings, the number of steps and {config.num_envs} "
         f"environments; pictures of {config.render_size} pixels, scored {config.scoring}; observations scaled as seen "
         f"so far; one CPU thread. Policies are measured on {config.eval_episodes} episodes. Episodes have a fixed "
-        "length, and none ends early. The policy sees the state, the reward sees pictures only. Steps, alpha "
-        "and the kinds of states that the small model learns from were chosen after looks at seed 0, the steps for all "
-        "settings at once; the other seeds were not looked at before."
+        "length, and none ends early. The policy sees the state, the reward sees pictures only. Steps, alpha, the "
+        "width of the first policies and the states that the small model learns from were chosen in earlier runs of "
+        "the same seeds, which flatters a little; steps and width are the same for all settings."
     )
 
 

@@ -107,6 +107,15 @@ def test_a_sweep_over_models_and_alphas(script, tmp_path, clip):
     assert rows[0].probes["wrong caption"].changed_mean != rows[0].probes["wrong caption"].mean
     script.write(config, rows)
     assert (tmp_path / "evaluation.png").is_file()
+    script.write_page(config, rows, tmp_path / "pages" / "sweep.md")
+    page = (tmp_path / "pages" / "sweep.md").read_text()
+    assert (tmp_path / "pages" / "sweep.png").is_file()
+    assert "![Both over alpha](sweep.png)" in page
+    assert f"| PendulumUpright | tiny | {rows[0].spearman:.3f} | {rows[1].spearman:.3f} |" in page
+    assert f"| PendulumUpright | tiny | {rows[0].epic:.3f} | {rows[1].epic:.3f} |" in page
+    wrong = f"{rows[0].probes['wrong caption'].truth:.3f}"
+    assert f"With another sentence the mean correlation is {wrong}" in " ".join(page.split())
+    assert "test_redness" not in page
 
 
 def test_a_reward_without_a_score_for_blank_frames_is_told_so(script, tmp_path):
@@ -119,8 +128,9 @@ def test_a_reward_without_a_score_for_blank_frames_is_told_so(script, tmp_path):
     [
         ({"states": 1}, "states must be at least 2"),
         ({"alphas": (), "rewards": ()}, "must be given"),
+        ({"alphas": (), "rewards": ("extrinsic",), "page": Path("page.md")}, "give --alphas"),
     ],
-    ids=["states", "nothing"],
+    ids=["states", "nothing", "page"],
 )
 def test_settings_that_make_no_sense(script, settings, message):
     with pytest.raises(RewardiumError, match=message):
