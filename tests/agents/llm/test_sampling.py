@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rewardium.agents.llm.cache import pads_freely
 from rewardium.agents.llm.logprobs import token_logprobs
 from rewardium.agents.llm.policy import Policy
 from rewardium.agents.llm.sampling import SamplingSettings, TransformersSampler, draw, uniform
 from rewardium.envs.errors import RewardiumError
+from rewardium.rewards.models.plain_attention import pads_freely
 
 PROMPTS = [[5, 6, 7], [8, 9], [5, 6, 7], [10, 11, 12, 13, 14], [8, 9], [20]]
 
